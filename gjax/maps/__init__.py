@@ -1,0 +1,4 @@
+"""Axes, region geometries and maps on them."""
+
+from gjax.maps.axes import MapAxes as MapAxes
+from gjax.maps.axis import MapAxis as MapAxis
