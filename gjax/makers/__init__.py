@@ -1,0 +1,7 @@
+"""From observations to datasets: spectra, background regions, safe ranges."""
+
+from gjax.makers.exclusion import ExclusionMask as ExclusionMask
+from gjax.makers.exclusion import ExclusionRegions as ExclusionRegions
+from gjax.makers.finders import OffRegions as OffRegions
+from gjax.makers.finders import ReflectedRegionsFinder as ReflectedRegionsFinder
+from gjax.makers.finders import WobbleRegionsFinder as WobbleRegionsFinder
