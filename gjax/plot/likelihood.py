@@ -1,0 +1,130 @@
+"""Likelihood profiles and contours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gjax.plot.style import COLORS, axes_for, style
+
+__all__ = ["plot_contour", "plot_profile"]
+
+
+def plot_profile(
+    values: ArrayLike,
+    stat: ArrayLike,
+    *,
+    best: float | None = None,
+    label: str = "",
+    sigmas: tuple[float, ...] = (1.0, 2.0),
+    color: str | None = None,
+    ax: Any = None,
+) -> Any:
+    """Plot the statistic above its minimum against one parameter.
+
+    Parameters
+    ----------
+    values
+        Values of the parameter.
+    stat
+        Fit statistic, other parameters re-optimised.
+    best
+        Best value, marked with a line.
+    label
+        Name and unit of the parameter.
+    sigmas
+        Levels to mark.
+    color
+        Colour of the curve.
+    ax
+        Axes; a new one if None.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> ax = plot_profile([1, 2, 3], [4, 0, 4], best=2, label="index", ax=new_figure().add_subplot())
+    >>> ax.get_xlabel()
+    'index'
+    """
+    values, stat = np.asarray(values, dtype=float), np.asarray(stat, dtype=float)
+    if values.shape != stat.shape:
+        raise ValueError(f"profile: got {len(values)} values and {len(stat)} statistics")
+    with style():
+        ax = axes_for(ax)
+        delta = stat - np.nanmin(stat)
+        ax.plot(values, delta, color=color or COLORS["model"])
+        for sigma in sigmas:
+            ax.axhline(sigma**2, color=COLORS["background"], lw=1, ls="--")
+            ax.annotate(
+                f"{sigma:g}$\\sigma$",
+                (1.0, sigma**2),
+                xycoords=("axes fraction", "data"),
+                xytext=(-4, 2),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                fontsize=9,
+                color="#555555",
+            )
+        if best is not None:
+            ax.axvline(best, color=COLORS["alternative"], lw=1.3, ls="--")
+        ax.set_xlim(values.min(), values.max())
+        ax.set_ylim(0, max(1.15 * np.nanmax(delta), 1.2 * max(sigmas) ** 2) if len(delta) else None)
+        ax.set_xlabel(label)
+        ax.set_ylabel(r"Statistic above minimum ($\Delta TS$)")
+    return ax
+
+
+def plot_contour(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    best: tuple[float, float] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    label: str = "",
+    color: str | None = None,
+    fill: bool = True,
+    ax: Any = None,
+) -> Any:
+    """Plot a closed contour of two parameters.
+
+    Parameters
+    ----------
+    x, y
+        Points along the contour.
+    best
+        Best values, marked with a cross.
+    xlabel, ylabel, label
+        Labels.
+    color, fill
+        Look.
+    ax
+        Axes; a new one if None.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> ax = plot_contour([0, 1, 0, -1], [1, 0, -1, 0], best=(0, 0), ax=new_figure().add_subplot())
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    color = color or COLORS["model"]
+    with style():
+        ax = axes_for(ax, 5.6, 4.8)
+        ax.plot(np.append(x, x[0]), np.append(y, y[0]), color=color, label=label or None)
+        if fill:
+            ax.fill(x, y, color=color, alpha=0.15, lw=0)
+        if best is not None:
+            ax.plot(*best, "+", ms=10, mew=1.8, color=COLORS["on"])
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(ylabel)
+        if label:
+            ax.legend()
+    return ax
