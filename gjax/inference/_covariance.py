@@ -1,0 +1,46 @@
+"""Covariance from the exact Hessian."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.inference._minimise import unused
+from gjax.likelihood import Problem, statistic
+
+__all__ = ["hessian", "invert_information"]
+
+
+def hessian(problem: Problem, x: Array) -> Array:
+    """Return the second derivatives of the fit statistic, forward over reverse."""
+    return jax.jacfwd(jax.grad(statistic, argnums=1), argnums=1)(problem, x)
+
+
+def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
+    """Invert half a Hessian (or a Fisher matrix) after whitening it with its diagonal.
+
+    Parameters
+    ----------
+    matrix
+        Second derivatives of the statistic, i.e. twice the information.
+    problem
+        Tells which places of the free vector are unused; their rows are zero in the result.
+
+    Returns
+    -------
+    covariance
+        In units of the scales; NaN where the matrix is not positive.
+    is_positive
+        True if it is positive definite on the parameters in use.
+    """
+    used = ~unused(problem)
+    diagonal = jnp.diagonal(matrix)
+    width = jnp.sqrt(jnp.where(used & (diagonal > 0), diagonal, 1.0))
+    both = used[:, None] & used[None, :]
+    whitened = jnp.where(both, matrix / (width[:, None] * width[None, :]), jnp.eye(len(width), dtype=matrix.dtype))
+    eigenvalues, vectors = jnp.linalg.eigh(0.5 * (whitened + whitened.T))
+    is_positive = jnp.all(jnp.isfinite(eigenvalues)) & (eigenvalues[0] > 100 * jnp.finfo(matrix.dtype).eps)
+    inverse = (vectors / jnp.where(is_positive, eigenvalues, jnp.nan)) @ vectors.T
+    covariance = 2 * inverse / (width[:, None] * width[None, :])
+    return jnp.where(both, covariance, 0.0), is_positive

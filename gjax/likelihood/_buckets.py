@@ -1,0 +1,102 @@
+"""Frozen datasets: arrays of one shape, stacked along the dataset axis.
+
+A bucket turns a prediction into a statistic. Masked and padded bins are neutral whatever they hold, because
+they are replaced on the way in.
+"""
+
+from __future__ import annotations
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.likelihood._gaussian import chi2_asymmetric, chi2_weight
+from gjax.likelihood._on_off import wstat, wstat_weight
+from gjax.likelihood._poisson import cash, cash_weight
+
+__all__ = ["AbstractBucket", "CashSpectra", "FluxPointSets", "OnOffSpectra"]
+
+
+class AbstractBucket(eqx.Module):
+    """Datasets of one kind and one (padded) shape."""
+
+    mask: eqx.AbstractVar[Array]
+
+    @abc.abstractmethod
+    def statistic(self, mu: Array) -> Array:
+        """Return the statistic per bin, 0 outside the mask."""
+
+    @abc.abstractmethod
+    def weight(self, mu: Array) -> Array:
+        """Return the Fisher information of the prediction per bin, 0 outside the mask."""
+
+
+class CashSpectra(AbstractBucket):
+    """Spectra with a known background, shape (datasets, energy)."""
+
+    counts: Array
+    background: Array
+    mask: Array
+    edges: Array
+    exposure: Array
+    edisp: Array
+
+    def _total(self, mu: Array) -> tuple[Array, Array]:
+        return jnp.where(self.mask, mu + self.background, 1.0), jnp.where(self.mask, self.counts, 1.0)
+
+    def statistic(self, mu: Array) -> Array:
+        total, counts = self._total(mu)
+        return jnp.where(self.mask, cash(total, counts), 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        total, counts = self._total(mu)
+        return jnp.where(self.mask, cash_weight(total, counts), 0.0)
+
+
+class OnOffSpectra(AbstractBucket):
+    """Spectra with a measured background, shape (datasets, energy)."""
+
+    counts: Array
+    counts_off: Array
+    alpha: Array
+    mask: Array
+    edges: Array
+    exposure: Array
+    edisp: Array
+
+    def _inputs(self, mu: Array) -> tuple[Array, Array, Array, Array]:
+        safe = (jnp.where(self.mask, value, 1.0) for value in (mu, self.counts, self.counts_off, self.alpha))
+        return tuple(safe)  # type: ignore[return-value]
+
+    def statistic(self, mu: Array) -> Array:
+        return jnp.where(self.mask, wstat(*self._inputs(mu)), 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        return jnp.where(self.mask, wstat_weight(*self._inputs(mu)), 0.0)
+
+
+class FluxPointSets(AbstractBucket):
+    """Flux points, shape (datasets, points): dN/dE [TeV-1 s-1 cm-2] at an energy [TeV]."""
+
+    energy: Array
+    dnde: Array
+    errn: Array
+    errp: Array
+    ul: Array
+    is_ul: Array
+    mask: Array
+
+    def statistic(self, mu: Array) -> Array:
+        # relative to the point (or limit), so that single precision keeps fluxes of 1e-20
+        unit = jnp.where(self.mask, jnp.where(self.is_ul, self.ul, self.errp), 1.0)
+        safe = [
+            jnp.where(self.mask, value / unit, 1.0)
+            for value in (jnp.where(self.mask, mu, 0.0), self.dnde, self.errn, self.errp, self.ul)
+        ]
+        return jnp.where(self.mask, chi2_asymmetric(*safe, self.is_ul), 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        error = jnp.where(self.is_ul, self.ul / jnp.sqrt(2.0), jnp.where(mu >= self.dnde, self.errp, self.errn))
+        return jnp.where(self.mask, chi2_weight(jnp.where(self.mask, error, 1.0)), 0.0)

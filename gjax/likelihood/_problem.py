@@ -1,0 +1,148 @@
+"""The joint likelihood as one pytree of arrays, and its pure functions.
+
+Everything that can change between two fits (data, values, the free set, bounds, priors, links) is an array
+leaf of `Problem`, so one compiled program serves them all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.folding import fold_spectrum, scaled_edges
+from gjax.likelihood._buckets import AbstractBucket, FluxPointSets
+from gjax.parameters import FrozenTable, fill, prior_statistic, prior_weight
+
+__all__ = ["Problem", "SourceGroup", "full_theta", "predict", "predict_sources", "statistic", "statistic_of_prediction"]
+
+
+class SourceGroup(eqx.Module):
+    """Sources of one kind of model, stacked.
+
+    Parameters
+    ----------
+    skeleton
+        The model with index slots; every leaf has a leading source axis.
+    applies
+        One array per bucket, shape (sources, datasets): 1 where the source shines on the dataset.
+    """
+
+    skeleton: Any
+    applies: tuple[Array, ...]
+
+
+class Problem(eqx.Module):
+    """A joint likelihood.
+
+    Parameters
+    ----------
+    table
+        Values, bounds, scales and priors of all n parameters.
+    index
+        Entries of the free vector in the table, shape (k,); n marks an unused place.
+    groups
+        The sources.
+    buckets
+        The data.
+    energy_scale, exposure_norm
+        Per bucket, for every dataset the entry of the table that holds the nuisance; n is 0, n + 1 is 1.
+    """
+
+    table: FrozenTable
+    index: Array
+    groups: tuple[SourceGroup, ...]
+    buckets: tuple[AbstractBucket, ...]
+    energy_scale: tuple[Array, ...]
+    exposure_norm: tuple[Array, ...]
+
+
+def full_theta(problem: Problem, x: Array) -> Array:
+    """Return all parameters, given the free ones in units of their scales."""
+    scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
+    return problem.table.value.at[problem.index].set(x * scale, mode="drop")
+
+
+def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, extended: Array) -> Array:
+    """Return the prediction of every source of a group for one bucket, shape (sources, datasets, bins)."""
+    bucket: Any = problem.buckets[number]
+    z = extended[problem.energy_scale[number]]
+    norm = extended[problem.exposure_norm[number]]
+
+    def one(skeleton: Any, applies: Array) -> Array:
+        model = fill(skeleton, theta)
+        if isinstance(bucket, FluxPointSets):
+            # a stretched energy axis: dN/dE(E / (1 + z)) / (1 + z)
+            mu = model.evaluate(bucket.energy / (1 + z)[:, None]) / (1 + z)[:, None]
+        else:
+            edges = scaled_edges(bucket.edges, z)
+            mu = fold_spectrum(model.integrate(edges[:, :-1], edges[:, 1:]), bucket.exposure, bucket.edisp)
+        return mu * (norm * applies)[:, None]
+
+    return jax.vmap(one)(group.skeleton, group.applies[number])
+
+
+def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], ...]:
+    """Return the prediction of every source, as groups of buckets of shape (sources, datasets, bins)."""
+    extended = jnp.concatenate([theta, jnp.array([0.0, 1.0], theta.dtype)])
+    return tuple(
+        tuple(_signal(group, number, problem, theta, extended) for number in range(len(problem.buckets)))
+        for group in problem.groups
+    )
+
+
+def predict(problem: Problem, theta: Array) -> tuple[Array, ...]:
+    """Return the summed prediction of all sources, one array (datasets, bins) per bucket."""
+    per_group = predict_sources(problem, theta)
+    total = []
+    for number, bucket in enumerate(problem.buckets):
+        zero = jnp.zeros(bucket.mask.shape, theta.dtype)
+        total.append(sum((jnp.sum(group[number], axis=0) for group in per_group), start=zero))
+    return tuple(total)
+
+
+def statistic_of_prediction(problem: Problem, mu: tuple[Array, ...]) -> Array:
+    """Return the statistic of the data, without priors."""
+    return jnp.sum(jnp.stack([jnp.sum(bucket.statistic(m)) for bucket, m in zip(problem.buckets, mu)]))
+
+
+def prior_of_theta(problem: Problem, theta: Array) -> Array:
+    """Return ``-2 ln p`` of all priors on free parameters; a linked parameter counts once."""
+    n = problem.table.value.shape[0]
+    is_free = jnp.zeros(n, bool).at[problem.index].set(True, mode="drop")
+    # out-of-support values of frozen parameters must not reach the sum, nor its gradient
+    return jnp.sum(jnp.where(is_free, prior_statistic(theta, problem.table.prior_kind, problem.table.prior_rows), 0.0))
+
+
+def statistic(problem: Problem, x: Array) -> Array:
+    """Return the fit statistic (deviance plus priors) at the free vector ``x``."""
+    theta = full_theta(problem, x)
+    return statistic_of_prediction(problem, predict(problem, theta)) + prior_of_theta(problem, theta)
+
+
+def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
+    """Return statistic, its gradient, and twice the Fisher matrix at ``x``: all that scoring needs, in one pass."""
+
+    def prediction(x: Array) -> tuple[Array, ...]:
+        return predict(problem, full_theta(problem, x))
+
+    mu, push = jax.linearize(prediction, x)
+    columns = jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
+    value = jnp.zeros((), x.dtype)
+    gradient = jnp.zeros_like(x)
+    fisher = jnp.zeros((x.shape[0], x.shape[0]), x.dtype)
+    for bucket, m, jacobian in zip(problem.buckets, mu, columns):
+        per_bin, slope = jax.value_and_grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m)
+        value += per_bin
+        flat = jacobian.reshape(x.shape[0], -1)
+        gradient += flat @ slope.ravel()
+        fisher += (flat * bucket.weight(m).ravel()) @ flat.T
+    theta = full_theta(problem, x)
+    prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
+    scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
+    curvature = prior_weight(theta, problem.table.prior_kind, problem.table.prior_rows)
+    curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
+    return value + prior, gradient + prior_slope, 2 * (fisher + jnp.diag(curvature))

@@ -1,0 +1,308 @@
+"""Sources on the sky, instruments, and the immutable list of both."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+
+from gjax.models._spectral import AbstractSpectralModel
+from gjax.parameters import (
+    AbstractPrior,
+    Affine,
+    Parameter,
+    ParameterTable,
+    freeze_tree,
+    name_parameter_fields,
+    parameter,
+    replace_parameters,
+)
+
+__all__ = ["InstrumentModel", "Models", "SkyModel"]
+
+
+def _as_names(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+class SkyModel(eqx.Module):
+    """A source: a spectrum with a name.
+
+    Parameters
+    ----------
+    spectral_model
+        Its spectrum.
+    name
+        Unique name; parameters are called ``name.spectral.index`` and so on.
+    datasets_names
+        Names (or patterns with ``*``) of the datasets that see the source; None for all.
+
+    Raises
+    ------
+    TypeError
+        If ``spectral_model`` is not a spectral model.
+
+    Examples
+    --------
+    >>> from gjax.models import PowerLawSpectralModel
+    >>> SkyModel(PowerLawSpectralModel(), name="crab").name
+    'crab'
+    """
+
+    spectral_model: AbstractSpectralModel
+    name: str = eqx.field(static=True, default="source")
+    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=_as_names)
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.spectral_model, AbstractSpectralModel):
+            raise TypeError(f"SkyModel.spectral_model: expected a spectral model, got {type(self.spectral_model).__name__}")
+        if self.spectral_model.unit == "":
+            raise ValueError("SkyModel.spectral_model: expected a flux, got a dimensionless model; multiply it with a flux")
+
+
+class InstrumentModel(eqx.Module):
+    r"""What may be wrong with an instrument: nuisance parameters that act on all of its datasets.
+
+    The spectrum that the instrument sees is
+    :math:`n\,\phi\left(E/(1+z)\right)/(1+z)` with the energy scale z and the exposure norm n, as in
+    Nigro et al. 2019 (arXiv 1903.06621).
+
+    Parameters
+    ----------
+    name
+        Unique name, e.g. "hess".
+    datasets_names
+        Names (or patterns with ``*``) of the instrument's datasets; None for all.
+    energy_scale
+        Relative error z of the energy scale; the default is 0, frozen.
+    exposure_norm
+        Factor on the exposure; the default is 1, frozen.
+
+    Examples
+    --------
+    >>> from gjax.parameters import GaussianPrior, Parameter
+    >>> scale = Parameter(0.0, prior=GaussianPrior(0.0, 0.15), scale=0.1)
+    >>> hess = InstrumentModel("hess", datasets_names="hess-*", energy_scale=scale)
+    """
+
+    name: str = eqx.field(static=True)
+    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=_as_names)
+    energy_scale: Parameter = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
+    exposure_norm: Parameter = parameter(1.0, frozen=True, scale=0.1)
+
+
+name_parameter_fields(InstrumentModel)
+
+
+def applies_to(model: SkyModel | InstrumentModel, dataset_name: str) -> bool:
+    """Tell whether a model acts on the dataset of that name."""
+    return model.datasets_names is None or any(fnmatch.fnmatchcase(dataset_name, p) for p in model.datasets_names)
+
+
+class Models(Sequence):
+    """An immutable list of models with unique names.
+
+    Parameters
+    ----------
+    models
+        Sky and instrument models.
+
+    Raises
+    ------
+    ValueError
+        If two models have the same name, or an element is no model.
+
+    Examples
+    --------
+    >>> from gjax.models import PowerLawSpectralModel
+    >>> models = Models([SkyModel(PowerLawSpectralModel(), name="crab")])
+    >>> models.parameter_table.names
+    ['crab.spectral.index', 'crab.spectral.amplitude', 'crab.spectral.reference']
+    >>> models.with_values({"crab.spectral.index": 2.5})["crab"].spectral_model.index.value
+    2.5
+    """
+
+    def __init__(self, models: Any = ()) -> None:
+        if isinstance(models, SkyModel | InstrumentModel):
+            models = [models]
+        self._models: tuple[SkyModel | InstrumentModel, ...] = tuple(models)
+        for model in self._models:
+            if not isinstance(model, SkyModel | InstrumentModel):
+                raise ValueError(f"expected a SkyModel or InstrumentModel, got {type(model).__name__}")
+        names = [model.name for model in self._models]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two models are called {name!r}: names must be unique")
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._models)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            for model in self._models:
+                if model.name == key:
+                    return model
+            raise KeyError(f"no model is called {key!r}; there are: {', '.join(self.names)}")
+        return self._models[key]
+
+    def __repr__(self) -> str:
+        return f"Models({', '.join(self.names)})\n" + "\n".join(_row(self.parameter_table))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models."""
+        return [model.name for model in self._models]
+
+    @property
+    def sources(self) -> list[SkyModel]:
+        """The sky models."""
+        return [model for model in self._models if isinstance(model, SkyModel)]
+
+    @property
+    def instruments(self) -> list[InstrumentModel]:
+        """The instrument models."""
+        return [model for model in self._models if isinstance(model, InstrumentModel)]
+
+    def freeze_tree(self) -> tuple[Any, ParameterTable]:
+        """Return the models with index slots, and the table of distinct parameters."""
+        return freeze_tree(list(self._models), self.names)
+
+    @property
+    def parameter_table(self) -> ParameterTable:
+        """The distinct parameters in order."""
+        return self.freeze_tree()[1]
+
+    def replace_parameters(self, changes: dict[int, Parameter]) -> Models:
+        """Return new models with parameters exchanged by identity; links follow."""
+        return Models(replace_parameters(list(self._models), changes))
+
+    def _change(self, patterns: Iterable[str], **fields: Any) -> Models:
+        table = self.parameter_table
+        chosen = {p for pattern in patterns for p in _parameters_of(table, pattern)}
+        return self.replace_parameters({id(p): p.replace(**fields) for p in chosen})
+
+    def freeze(self, *patterns: str) -> Models:
+        """Return new models with the matching parameters frozen (``"crab.*"``, ``"index"``)."""
+        return self._change(patterns or ("*",), frozen=True)
+
+    def unfreeze(self, *patterns: str) -> Models:
+        """Return new models with the matching parameters free."""
+        return self._change(patterns or ("*",), frozen=False)
+
+    def with_values(self, values: Mapping[str, Any]) -> Models:
+        """Return new models with other parameter values (names or patterns as keys)."""
+        models = self
+        for pattern, value in values.items():
+            models = models._change([pattern], value=value)
+        return models
+
+    def with_priors(self, priors: Mapping[str, AbstractPrior | None]) -> Models:
+        """Return new models with priors on the matching parameters."""
+        models = self
+        for pattern, prior in priors.items():
+            models = models._change([pattern], prior=prior)
+        return models
+
+    def with_bounds(self, bounds: Mapping[str, tuple[Any, Any]]) -> Models:
+        """Return new models with other ``(min, max)`` bounds."""
+        models = self
+        for pattern, (lower, upper) in bounds.items():
+            models = models._change([pattern], min=lower, max=upper)
+        return models
+
+    def link(self, target: str, source: str, factor: float = 1.0, offset: float = 0.0) -> Models:
+        """Return new models in which one parameter is ``factor * source + offset`` (the same object by default)."""
+        table = self.parameter_table
+        (old,), (new,) = _parameters_of(table, target), _parameters_of(table, source)
+        link: Any = new if (factor, offset) == (1.0, 0.0) else Affine(new, factor, offset)
+        return Models(replace_parameters(list(self._models), {id(old): link}))
+
+    def to_table(self) -> Any:
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior, link."""
+        return parameter_qtable(self.parameter_table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data in the layout of a model YAML file."""
+        from gjax.models._yaml import models_to_dict
+
+        return models_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], source: str = "models") -> Models:
+        """Build models from plain data; unknown keys and types are refused by name."""
+        from gjax.models._yaml import models_from_dict
+
+        return models_from_dict(data, source)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Models:
+        """Read a model YAML file.
+
+        Raises
+        ------
+        MissingDataError
+            If the file does not exist.
+        ConfigError
+            If it is not YAML or holds something unknown.
+        """
+        from gjax.models._yaml import read_models
+
+        return read_models(path)
+
+    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False, covariance: Any = None) -> None:
+        """Write a model YAML file (whole or not at all).
+
+        Parameters
+        ----------
+        path
+            File to write.
+        overwrite
+            Replace an existing file.
+        covariance
+            Optional matrix over all parameters in the order of the table, stored in the file.
+        """
+        from gjax.models._yaml import write_models
+
+        write_models(self, path, overwrite=overwrite, covariance=covariance)
+
+
+def _parameters_of(table: ParameterTable, pattern: str) -> list[Parameter]:
+    owners = [p for p in table.parameters for _ in range(p.size)]
+    for path, owner in zip(table.paths, table.parameters):
+        if path == pattern:
+            return [owner]
+    return list(dict.fromkeys(owners[i] for i in table.find(pattern)))
+
+
+def _row(table: ParameterTable) -> list[str]:
+    rows = zip(table.names, table.values, table.errors, table.units, table.free)
+    return [f"  {n:<32} {v: .4e} ± {e:.1e} {u}{'' if f else '  (frozen)'}" for n, v, e, u, f in rows]
+
+
+def parameter_qtable(table: ParameterTable) -> Any:
+    """Return the parameters as an astropy table."""
+    from astropy.table import Table
+
+    lower, upper = table.bounds()
+    return Table(
+        {
+            "name": table.names,
+            "value": table.values,
+            "unit": table.units,
+            "error": table.errors,
+            "min": lower,
+            "max": upper,
+            "frozen": ~table.free,
+            "prior": [type(p).__name__.removesuffix("Prior") if p else "" for p in table.priors],
+        }
+    )
+
+

@@ -1,0 +1,288 @@
+"""The crossing from declared parameters to one flat vector, and the way back.
+
+`freeze_tree` walks a tree of models once, gives every distinct `Parameter` a slice of one vector and puts an
+index in its place. The index is an *array leaf*, not structure: linking, fixing or reordering parameters
+changes data, never the compiled program, and models of one kind can be stacked and evaluated by ``vmap``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gjax.parameters._parameter import Affine, Expression, Parameter
+
+__all__ = ["FrozenTable", "ParameterTable", "Slot", "fill", "freeze_tree", "parameter_paths", "replace_parameters"]
+
+
+class Slot(eqx.Module):
+    """Where a parameter sits in the flat vector: its value is ``factor * theta[index] + offset``."""
+
+    index: Array
+    factor: Array
+    offset: Array
+
+    def value(self, theta: Array) -> Array:
+        """Look the value up."""
+        return self.factor * theta[self.index] + self.offset
+
+
+class ExpressionSlot(eqx.Module):
+    """A parameter computed from others."""
+
+    function: Any = eqx.field(static=True)
+    slots: tuple[Slot, ...]
+
+    def value(self, theta: Array) -> Array:
+        """Compute the value."""
+        return self.function(*(slot.value(theta) for slot in self.slots))
+
+
+def _is_declared(node: Any) -> bool:
+    return isinstance(node, Parameter | Affine | Expression)
+
+
+def _is_slot(node: Any) -> bool:
+    return isinstance(node, Slot | ExpressionSlot)
+
+
+def fill(skeleton: Any, theta: Array) -> Any:
+    """Put values back: the model tree with arrays where the parameters were."""
+    return jax.tree_util.tree_map(lambda node: node.value(theta) if _is_slot(node) else node, skeleton, is_leaf=_is_slot)
+
+
+def _path_text(path: tuple[Any, ...]) -> str:
+    words = []
+    for key in path:
+        word = getattr(key, "name", None) or getattr(key, "key", None)
+        words.append(str(key.idx) if word is None else str(word).removesuffix("_model"))
+    return ".".join(words)
+
+
+def parameter_paths(tree: Any, name: str = "") -> list[tuple[str, Parameter | Affine | Expression]]:
+    """Return ``(path, parameter)`` for every parameter field, in the order of the tree.
+
+    Examples
+    --------
+    >>> parameter_paths({"crab": Parameter(2.0)})[0][0]
+    'crab'
+    """
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_declared)
+    prefix = f"{name}." if name else ""
+    return [(prefix + _path_text(path), leaf) for path, leaf in leaves if _is_declared(leaf)]
+
+
+def replace_parameters(tree: Any, changes: dict[int, Parameter]) -> Any:
+    """Return the tree with parameters exchanged by identity (``id(old) -> new``); links follow."""
+
+    def exchange(leaf: Any) -> Any:
+        if isinstance(leaf, Affine):
+            return dataclasses.replace(leaf, source=changes.get(id(leaf.source), leaf.source))
+        if isinstance(leaf, Expression):
+            return dataclasses.replace(leaf, sources=tuple(changes.get(id(source), source) for source in leaf.sources))
+        return changes.get(id(leaf), leaf)
+
+    return jax.tree_util.tree_map(exchange, tree, is_leaf=_is_declared)
+
+
+class FrozenTable(eqx.Module):
+    """The parameters as arrays of one length n: what the compiled functions see."""
+
+    value: Array
+    lower: Array
+    upper: Array
+    scale: Array
+    prior_kind: Array
+    prior_rows: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterTable:
+    """The distinct parameters of a tree of models in the order of the flat vector.
+
+    Parameters
+    ----------
+    parameters
+        The parameter objects.
+    paths
+        Name of each: the path of its first use.
+    """
+
+    parameters: tuple[Parameter, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where each parameter's slice begins."""
+        return [0, *np.cumsum([p.size for p in self.parameters])[:-1].tolist()] if self.parameters else []
+
+    @property
+    def size(self) -> int:
+        """Length of the flat vector."""
+        return sum(p.size for p in self.parameters)
+
+    @property
+    def names(self) -> list[str]:
+        """Name of every entry of the flat vector."""
+        return [path + suffix for path, p in zip(self.paths, self.parameters) for suffix in p.entries()]
+
+    @property
+    def units(self) -> list[str]:
+        """Unit of every entry."""
+        return [p.unit for p in self.parameters for _ in range(p.size)]
+
+    @property
+    def priors(self) -> list[Any]:
+        """Prior of every entry (None where there is none)."""
+        return [p.prior for p in self.parameters for _ in range(p.size)]
+
+    def _spread(self, get: Any) -> np.ndarray:
+        parts = [np.broadcast_to(np.asarray(get(p), dtype=float), p.shape).ravel() for p in self.parameters]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The flat vector."""
+        return self._spread(lambda p: p.value)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Standard deviations known so far."""
+        return self._spread(lambda p: p.error)
+
+    @property
+    def free(self) -> np.ndarray:
+        """Which entries a fit may change."""
+        return self._spread(lambda p: not p.frozen).astype(bool)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper limits: the parameter's own, cut to the support of its prior."""
+        lower, upper = self._spread(lambda p: p.min), self._spread(lambda p: p.max)
+        support = [prior.support() if prior else (-math.inf, math.inf) for prior in self.priors]
+        if support:
+            lower = np.maximum(lower, [s[0] for s in support])
+            upper = np.minimum(upper, [s[1] for s in support])
+        return lower, upper
+
+    def scales(self) -> np.ndarray:
+        """Step size of every entry: as declared, else the power of ten of the value, else 1."""
+
+        def one(p: Parameter) -> Any:
+            if p.scale is not None:
+                return p.scale
+            value = np.abs(np.asarray(p.value, dtype=float))
+            good = np.isfinite(value) & (value > 0)
+            return np.where(good, 10.0 ** np.floor(np.log10(np.where(good, value, 1.0))), 1.0)
+
+        return self._spread(one)
+
+    def find(self, pattern: str) -> list[int]:
+        """Return the entries whose name is, ends with, or matches (``*``) the pattern.
+
+        Raises
+        ------
+        KeyError
+            If nothing matches; the message lists the names.
+        """
+        names = self.names
+        hits = [i for i, name in enumerate(names) if name == pattern]
+        if not hits:
+            hits = [i for i, name in enumerate(names) if name.endswith("." + pattern)]
+        if not hits:
+            hits = [i for i, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
+        if not hits:
+            raise KeyError(f"no parameter is called {pattern!r}; there are: {', '.join(names) or 'none'}")
+        return hits
+
+    def freeze(self) -> FrozenTable:
+        """Return the arrays for the compiled functions."""
+        lower, upper = self.bounds()
+        priors = self.priors
+        rows = np.array([p.row() if p else (0.0, 1.0, 0.5) for p in priors], dtype=float).reshape(-1, 3)
+        kinds = np.array([p.kind if p else 0 for p in priors], dtype=np.int32)
+        return FrozenTable(
+            jnp.asarray(self.values), jnp.asarray(lower), jnp.asarray(upper), jnp.asarray(self.scales()), jnp.asarray(kinds), jnp.asarray(rows)
+        )
+
+    def with_values(self, theta: Any, errors: Any = None) -> dict[int, Parameter]:
+        """Return ``id(old) -> new`` parameters that carry the values (and errors) of a flat vector."""
+        theta = np.asarray(theta, dtype=float)
+        changes = {}
+        for offset, old in zip(self.offsets, self.parameters):
+            part = slice(offset, offset + old.size)
+            fields = {"value": theta[part].reshape(old.shape)}
+            if errors is not None:
+                error = np.asarray(errors, dtype=float)[part].reshape(old.shape)
+                fields["error"] = error if error.ndim else float(error)
+            changes[id(old)] = old.replace(**fields)
+        return changes
+
+
+def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, ParameterTable]:
+    """Replace every parameter of a tree by its place in one flat vector.
+
+    Parameters
+    ----------
+    tree
+        A model or a sequence of models.
+    names
+        One name per element when the tree is a sequence; parameter names begin with it.
+
+    Returns
+    -------
+    skeleton
+        The same tree with index slots.
+    table
+        The distinct parameters in order.
+
+    Examples
+    --------
+    >>> shared = Parameter(2.0)
+    >>> skeleton, table = freeze_tree([{"a": shared}, {"a": shared}], names=["x", "y"])
+    >>> table.names
+    ['x.a']
+    """
+    if names is None:
+        found = parameter_paths(tree)
+    else:
+        found = [item for name, part in zip(names, tree) for item in parameter_paths(part, name)]
+    parameters: dict[int, Parameter] = {}
+    paths: dict[int, str] = {}
+    linked: list[Parameter] = []
+    for path, leaf in found:
+        if isinstance(leaf, Parameter):
+            parameters.setdefault(id(leaf), leaf)
+            paths.setdefault(id(leaf), path)
+        else:
+            linked += [leaf.source] if isinstance(leaf, Affine) else list(leaf.sources)
+    for number, source in enumerate(linked):
+        if id(source) not in parameters:
+            parameters[id(source)] = source
+            paths[id(source)] = source.label or f"linked.{number}"
+    table = ParameterTable(tuple(parameters.values()), tuple(paths.values()))
+    offset_of = dict(zip(parameters, table.offsets))
+
+    def slot(source: Parameter, factor: float = 1.0, offset: float = 0.0) -> Slot:
+        index = offset_of[id(source)] + np.arange(source.size, dtype=np.int32).reshape(source.shape)
+        dtype = jnp.result_type(float)
+        return Slot(np.asarray(index), np.full(source.shape, factor, dtype), np.full(source.shape, offset, dtype))
+
+    def place(leaf: Any) -> Any:
+        if isinstance(leaf, Parameter):
+            return slot(leaf)
+        if isinstance(leaf, Affine):
+            return slot(leaf.source, leaf.factor, leaf.offset)
+        if isinstance(leaf, Expression):
+            return ExpressionSlot(leaf.function, tuple(slot(source) for source in leaf.sources))
+        return leaf
+
+    return jax.tree_util.tree_map(place, tree, is_leaf=_is_declared), table
