@@ -1,0 +1,5 @@
+"""The command ``gjax``."""
+
+from gjax.cli.main import main as main
+
+__all__ = ["main"]
