@@ -16,7 +16,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from regions import CircleAnnulusSkyRegion, CircleSkyRegion, PixCoord, PointSkyRegion, Regions, SkyRegion
 
 from gjax.errors import DataFormatError, MissingDataError
-from gjax.fits import expand_path, native, open_fits
+from gjax.fits import expand_path, get_hdu, native, open_fits
 from gjax.maps.region_tools import make_tan_wcs, region_center
 
 __all__ = ["ExclusionMask", "ExclusionRegions", "read_exclusion"]
@@ -81,8 +81,8 @@ class ExclusionMask:
         """
         path = expand_path(path)
         with open_fits(path) as hdus:
-            numbers = range(len(hdus)) if hdu is None else [hdus.index_of(hdu)]
-            images = [hdus[i] for i in numbers if hdus[i].header.get("NAXIS", 0) >= 2 and hdus[i].is_image]
+            candidates = list(hdus) if hdu is None else [get_hdu(hdus, hdu, path)]
+            images = [one for one in candidates if one.is_image and one.header.get("NAXIS", 0) >= 2]
             if not images:
                 raise MissingDataError(f"{path}: no image HDU to read an exclusion mask from")
             image, where = images[0], f"{path}: HDU {images[0].name!r}"

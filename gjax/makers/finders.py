@@ -55,6 +55,10 @@ class OffRegions:
     def __len__(self) -> int:
         return len(self.angles)
 
+    def none(self, reason: str) -> OffRegions:
+        """Return the same without any region, for a reason."""
+        return OffRegions(self.region_pix, self.wcs, self.frame, np.empty(0), reason)
+
     @property
     def pivot(self) -> PixCoord:
         """Pixel position of the pointing."""
@@ -183,7 +187,7 @@ class ReflectedRegionsFinder:
         if step <= 0:
             raise ValueError(f"the ON region spans one pixel only: choose a binsz smaller than {self.binsz}")
         angle, last = step + self.min_distance_input.rad, FULL_CIRCLE - step - self.min_distance_input.rad
-        if size > 0.99 * FULL_CIRCLE:
+        if plane.region_pix.contains(plane.pivot):
             return plane.off_regions([], "the pointing position lies inside the ON region")
         if angle >= last:
             return plane.off_regions([], f"the ON region spans {np.degrees(size):.0f} deg as seen from the pointing")
