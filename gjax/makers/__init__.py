@@ -5,3 +5,8 @@ from gjax.makers.exclusion import ExclusionRegions as ExclusionRegions
 from gjax.makers.finders import OffRegions as OffRegions
 from gjax.makers.finders import ReflectedRegionsFinder as ReflectedRegionsFinder
 from gjax.makers.finders import WobbleRegionsFinder as WobbleRegionsFinder
+from gjax.makers.reduce import DatasetsMaker as DatasetsMaker
+from gjax.makers.reduce import ReducedRun as ReducedRun
+from gjax.makers.reflected import ReflectedRegionsBackgroundMaker as ReflectedRegionsBackgroundMaker
+from gjax.makers.safe import SafeMaskMaker as SafeMaskMaker
+from gjax.makers.spectrum import SpectrumDatasetMaker as SpectrumDatasetMaker

@@ -48,7 +48,7 @@ def check_rad_max_geom(rad_max: Any, geom: RegionGeom, name: str, *, rtol: float
     )
 
 
-def counts_in_rad_max(events: Any, centers: SkyCoord, rad_max: Any, axis: MapAxis) -> np.ndarray:
+def counts_in_rad_max(events: Any, centers: SkyCoord, rad_max: Any, axis: MapAxis, pointing: SkyCoord) -> np.ndarray:
     """Count events closer to a position than rad_max at their energy.
 
     Parameters
@@ -61,6 +61,8 @@ def counts_in_rad_max(events: Any, centers: SkyCoord, rad_max: Any, axis: MapAxi
         `gjax.irf.RadMax2D`, evaluated at the energy of the event and the offset of the position.
     axis
         Reconstructed energy.
+    pointing
+        Pointing position.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def counts_in_rad_max(events: Any, centers: SkyCoord, rad_max: Any, axis: MapAxi
     radec, energy = events.radec, events.energy
     if len(energy) == 0:
         return counts
-    offsets = centers.separation(events.pointing_radec)
+    offsets = centers.separation(pointing)
     bins = axis.coord_to_idx(energy)
     for i in range(centers.size):
         center, offset = (centers[i], offsets[i]) if centers.shape else (centers, offsets)

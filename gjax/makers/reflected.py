@@ -118,7 +118,7 @@ class ReflectedRegionsBackgroundMaker:
             geom_off, counts = geom, np.zeros(axis.nbin)
         else:
             geom_off = RegionGeom.create(off.regions, axes=[axis], wcs=off.wcs)
-            counts = self._count(observation.events, off, rad_max, geom)
+            counts = self._count(observation, off, geom)
         mask_safe = dataset.mask_safe
         if len(off) == 0:
             mask_safe = RegionNDMap.from_geom(geom, data=np.zeros(geom.data_shape, dtype=bool))
@@ -130,9 +130,9 @@ class ReflectedRegionsBackgroundMaker:
         )
 
     @staticmethod
-    def _count(events: Any, off: OffRegions, rad_max: Any, geom: RegionGeom) -> np.ndarray:
-        axis = geom.axes["energy"]
+    def _count(observation: Any, off: OffRegions, geom: RegionGeom) -> np.ndarray:
+        axis, events = geom.axes["energy"], observation.events
         if geom.is_all_point_sky_regions:
-            return counts_in_rad_max(events, off.centers, rad_max, axis)
+            return counts_in_rad_max(events, off.centers, observation.rad_max, axis, observation.get_pointing_icrs())
         bins = axis.coord_to_idx(events.energy)
         return np.bincount(bins[off.contains(events.radec) & (bins >= 0)], minlength=axis.nbin).astype(float)

@@ -174,7 +174,8 @@ def make_counts(geom: RegionGeom, observation: Any) -> RegionNDMap:
                 "and this observation has none; give a CircleSkyRegion"
             )
         check_rad_max_geom(rad_max, geom, str(observation.obs_id))
-        counts = counts_in_rad_max(observation.events, geom.center_skydir, rad_max, geom.axes["energy"])
+        pointing = observation.get_pointing_icrs()
+        counts = counts_in_rad_max(observation.events, geom.center_skydir, rad_max, geom.axes["energy"], pointing)
         return RegionNDMap.from_geom(geom, data=counts.reshape(geom.data_shape))
     return RegionNDMap.from_geom(geom).fill_events(observation.events)
 
