@@ -148,10 +148,8 @@ def points_from_table(table: Table, sed_type: str | None, reference_model: Any) 
     meta = {key: value for key, value in table.meta.items() if key not in ("SED_TYPE", "UL_CONF", "EXTNAME")}
     if table.meta.get("UL_CONF") and "n_sigma_ul" not in meta:
         meta["n_sigma_ul"] = round(NormalDist().inv_cdf(0.5 * (1 + float(table.meta["UL_CONF"]))), 3)
-    return {
-        **{"e_ref": e_ref, "e_min": e_min, "e_max": e_max, "norms": norms, "reference": reference},
-        **{"extra": extra, "sed_type_init": sed_type, "meta": meta},
-    }
+    fields = {"e_ref": e_ref, "e_min": e_min, "e_max": e_max, "norms": norms, "reference": reference}
+    return {**fields, "extra": extra, "sed_type_init": sed_type, "meta": meta}
 
 
 def points_to_table(points: FluxPoints, sed_type: str) -> QTable:
@@ -195,7 +193,7 @@ def read_points_table(path: str | PathLike[str]) -> tuple[Table, Any]:
             if "GTI" in hdus:
                 from gjax.data import GTI
 
-                gti = GTI.from_hdu(hdus["GTI"])
+                gti = GTI.from_table_hdu(hdus["GTI"], path)
             return table, gti
     try:
         return Table.read(path, format="ascii.ecsv"), None
@@ -211,5 +209,5 @@ def write_points_table(
         return write_atomic(path, lambda part: table.write(part, format="ascii.ecsv"), overwrite=overwrite)
     hdus = [fits.PrimaryHDU(), fits.BinTableHDU(Table(table), name=name)]
     if gti is not None:
-        hdus.append(gti.to_hdu())
+        hdus.append(gti.to_table_hdu())
     return write_atomic(path, lambda part: fits.HDUList(hdus).writeto(part), overwrite=overwrite)

@@ -45,7 +45,8 @@ def info_dict(dataset: Any, in_safe_data_range: bool = True) -> dict[str, Any]:
     if not on_off or (dataset.acceptance is not None and dataset.acceptance_off is not None):
         background_map = dataset.background
     background = _total(background_map, mask)
-    npred, stat_sum, sqrt_ts, extra = background, np.nan, np.nan, {}
+    npred, stat_sum, sqrt_ts = background, np.nan, np.nan
+    extra: dict[str, Any] = {}
     if on_off:
         npred, stat_sum, sqrt_ts, extra = _on_off(dataset, mask, fit, counts, background)
     elif np.isfinite(background):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import astropy.units as u
 import numpy as np
 from astropy.io import fits
 
@@ -100,7 +101,7 @@ def counts_hdus(dataset: Any, names: dict[str, str], format: str, is_off: bool =
     if region is not None:
         hdus.append(region)
     if dataset.gti is not None and not is_off:
-        hdus.append(dataset.gti.to_hdu())
+        hdus.append(dataset.gti.to_table_hdu())
     return fits.HDUList(hdus)
 
 
@@ -126,11 +127,7 @@ def arf_hdus(dataset: Any, format: str) -> fits.HDUList:
     """HDUs of an ARF file: the effective area is exposure over live time."""
     exposure = dataset.exposure
     seconds = dataset.livetime.to_value("s")
-    area_unit = (
-        "cm2"
-        if format == "ogip-sherpa" or exposure.unit.is_equivalent("cm2 s") and "cm" in str(exposure.unit)
-        else "m2"
-    )
+    area_unit = "cm2" if format == "ogip-sherpa" or u.cm in exposure.unit.bases else "m2"
     area = (
         exposure.quantity[:, 0, 0].to_value(f"{area_unit} s") / seconds if seconds > 0 else 0 * exposure.data[:, 0, 0]
     )

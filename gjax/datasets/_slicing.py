@@ -27,7 +27,7 @@ def slice_by_idx(dataset: Any, slices: Mapping[str, slice], name: str | None = N
     unknown = [axis for axis in slices if axis != "energy"]
     if unknown:
         raise ValueError(f"dataset {dataset.name!r} is sliced along 'energy' only, got {unknown}")
-    chosen = {"energy": slices["energy"]}
+    chosen: dict[str, Any] = {"energy": slices["energy"]}
     changes: dict[str, Any] = {key: value.slice_by_idx(chosen) for key, value in _reco_maps(dataset).items()}
     if dataset.edisp is not None:
         changes["edisp"] = dataset.edisp.slice_by_idx(chosen)

@@ -51,16 +51,16 @@ def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_we
             )
         tools.check_axes(other.name, first.energy_axis, other.energy_axis, f"it and dataset {first.name!r}")
         if first.exposure is not None and other.exposure is not None:
-            axes = (dataset.exposure.geom.axes["energy_true"] for dataset in (first, other))
-            tools.check_axes(other.name, *axes, f"it and dataset {first.name!r}")  # type: ignore[misc]
+            axis, other_axis = (dataset.exposure.geom.axes["energy_true"] for dataset in (first, other))
+            tools.check_axes(other.name, axis, other_axis, f"it and dataset {first.name!r}")
     n_bins = first.energy_axis.nbin
     masks = np.array(
         [np.ones(n_bins, bool) if d.mask_safe is None else d.mask_safe.data[:, 0, 0] for d in datasets], dtype=bool
     )
-    used = masks.any(axis=1)
+    used = np.any(masks, axis=1).tolist()
     # Empty datasets only lend their axes; if all are empty, the first stands for them.
-    chosen = [d for d, u in zip(datasets, used) if u] or [first]
-    masks = masks[used] if used.any() else masks[:1]
+    chosen = [d for d, safe in zip(datasets, used) if safe] or [first]
+    masks = masks[used] if any(used) else masks[:1]
     geom = first.counts.geom if first.counts is not None else chosen[0].energy_axis
 
     def rows(field: str, unit: Any = None) -> np.ndarray | None:
@@ -165,7 +165,4 @@ def _on_off(datasets: list[Any], masks: np.ndarray, rows: Any, geom: Any) -> dic
 def _gti(intervals: list[Any]) -> Any:
     if not intervals:
         return None
-    total = intervals[0]
-    for other in intervals[1:]:
-        total = total.stack(other)
-    return total.union()
+    return type(intervals[0]).from_stack(intervals).union()

@@ -1,7 +1,7 @@
 r"""Stacking of spectra as arithmetic on arrays.
 
-With :math:`m_{ik}` the safe mask of dataset *i* in bin *k*, stacked counts are :math:`\sum_i n_{ik} m_{ik}`, the stacked
-exposure is :math:`\sum_i X_i` over datasets with any safe bin, and the stacked response is the average
+With :math:`m_{ik}` the safe mask of dataset *i* in bin *k*, stacked counts are :math:`\sum_i n_{ik} m_{ik}`, the
+stacked exposure is :math:`\sum_i X_i` over datasets with any safe bin, and the stacked response is the average
 
 .. math:: R_{tk} = \sum_i w_{it} R_{itk} m_{ik} / \sum_i w_{it}.
 
@@ -77,7 +77,7 @@ def stack_response(responses: np.ndarray, weights: np.ndarray, masks: np.ndarray
     array([[0.625, 0.375]])
     """
     masks = np.asarray(masks)
-    weights = np.where(masks.any(axis=1)[:, None], np.asarray(weights, dtype=float), 0.0)
+    weights = np.where(np.any(masks, axis=1, keepdims=True), np.asarray(weights, dtype=float), 0.0)
     masked = np.where(masks[:, None, :], np.asarray(responses, dtype=float), 0.0)
     total = weights.sum(axis=0)
     summed = np.einsum("it,itk->tk", weights, masked)
@@ -118,9 +118,7 @@ def stack_acceptance(
         alpha = np.where(on == 0, 0.0, on / off)
         background = np.where(n_off == 0, 0.0, alpha * n_off).sum(axis=0)
         total_off = total_on * total_n_off / background
-        if total_n_off.sum() > 0:
-            fallback = total_on * total_n_off.sum() / background.sum()
-        else:
-            fallback = off.sum(axis=0)
+        mean_alpha = background.sum() / total_n_off.sum()
+        fallback = total_on / mean_alpha if total_n_off.sum() > 0 else off.sum(axis=0)
     total_off = np.where(total_n_off == 0, fallback, total_off)
     return total_on, np.where(np.isfinite(total_off) | (total_on > 0), total_off, 0.0)

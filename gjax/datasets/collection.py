@@ -240,7 +240,7 @@ class Datasets(MutableSequence[Any]):
             raise FileExistsError(f"{folder / INDEX} exists; pass overwrite=True to replace it")
         for dataset, entry in zip(self._datasets, entries):
             dataset.write(folder / entry["filename"], overwrite=overwrite)
-        return write_atomic(folder / INDEX, lambda part: part.write_text(text), overwrite=overwrite)
+        return write_atomic(folder / INDEX, lambda part: _write_text(part, text), overwrite=overwrite)
 
     # ---- display ----
 
@@ -252,6 +252,10 @@ class Datasets(MutableSequence[Any]):
         if len(self) and self.is_all_same_type:
             return self.info_table()._repr_html_()
         return f"<pre>{self!r}</pre>"
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)
 
 
 def _find(path: str | PathLike[str]) -> list[tuple[str, str | None, Path]]:
@@ -285,7 +289,7 @@ def _read_index(path: Path) -> list[tuple[str, str | None, Path]]:
     content = yaml.safe_load(path.read_text())
     if not isinstance(content, dict) or not isinstance(content.get("datasets"), list):
         raise ConfigError(f"{path}: expected a list under the key 'datasets'")
-    found = []
+    found: list[tuple[str, str | None, Path]] = []
     for number, entry in enumerate(content["datasets"]):
         lacking = {"name", "type", "filename"} - set(entry)
         if lacking:

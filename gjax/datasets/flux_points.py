@@ -88,7 +88,7 @@ class FluxPoints:
         table
             Table with ``e_ref`` and/or ``e_min, e_max``, and the columns of one of the conventions.
         sed_type
-            "dnde", "e2dnde", "flux", "eflux" or "likelihood"; by default the keyword SED_TYPE, or what fits the columns.
+            "dnde", "e2dnde", "flux", "eflux" or "likelihood"; by default the keyword SED_TYPE, or what the columns fit.
         reference_model
             What converts between conventions: a spectral index, or a callable spectrum (see
             `~gjax.datasets._flux_reference.reference_fluxes`). By default a power law of index 2; "likelihood" tables
@@ -123,7 +123,8 @@ class FluxPoints:
 
         Examples
         --------
-        >>> FluxPoints.from_arrays(e_ref=[1, 2] * u.TeV, dnde=[4, 1] * u.Unit("cm-2 s-1 TeV-1")).e2dnde.to("TeV cm-2 s-1")
+        >>> points = FluxPoints.from_arrays(e_ref=[1, 2] * u.TeV, dnde=[4, 1] * u.Unit("cm-2 s-1 TeV-1"))
+        >>> points.e2dnde.to("TeV cm-2 s-1")
         <Quantity [4., 4.] TeV / (s cm2)>
         """
         return cls.from_table(QTable(columns), sed_type=sed_type, reference_model=reference_model)

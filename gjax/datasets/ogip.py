@@ -85,7 +85,7 @@ def read_ogip(path: str | PathLike[str], name: str | None = None) -> SpectrumDat
     if on.gti_hdu is not None:
         from gjax.data import GTI
 
-        fields["gti"] = GTI.from_hdu(on.gti_hdu)
+        fields["gti"] = GTI.from_table_hdu(on.gti_hdu, path)
     return SpectrumDatasetOnOff(**fields, meta={"livetime": livetime})
 
 
