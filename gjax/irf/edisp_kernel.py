@@ -182,7 +182,8 @@ class EDispKernel:
     def get_bias_energy(self, bias: float, energy_min: Any = None, energy_max: Any = None) -> u.Quantity:
         """Reconstructed energies at which the bias has a value.
 
-        The bias is interpolated between bin centres, in logarithms of energy and (if positive) bias.
+        The bias is interpolated between the centres of bins with any probability, in logarithms of energy and (if
+        positive) bias.
 
         Parameters
         ----------
@@ -215,15 +216,14 @@ class EDispKernel:
         unit = center.unit
         first = center[np.nanargmax(values)].value if energy_min is None else u.Quantity(energy_min).to_value(unit)
         last = center[-1].value if energy_max is None else u.Quantity(energy_max).to_value(unit)
-        energy, value = np.log(center.value), np.nan_to_num(values, nan=-1.0)
-        target = float(bias)
+        defined = ~np.isnan(values)
+        energy, value, target = np.log(center.value[defined]), values[defined], float(bias)
         if target > 0:
-            tiny = float(np.finfo(float).tiny)
-            value, target = np.log(np.maximum(value, tiny)), np.log(target)
+            value, target = np.log(np.maximum(value, np.finfo(float).tiny)), np.log(target)
         low, high = value[:-1] - target, value[1:] - target
-        crossing = (low * high < 0) | (high == 0) | (low == 0)
-        step = np.divide(low, low - high, out=np.zeros_like(low), where=low != high)
-        found = np.unique(np.exp(energy[:-1] + step * np.diff(energy))[crossing])
+        crossing = (low * high <= 0) & (low != high)
+        step = low[crossing] / (low - high)[crossing]
+        found = np.unique(np.exp(energy[:-1][crossing] + step * np.diff(energy)[crossing]))
         found = found[(found >= first * (1 - 1e-9)) & (found <= last * (1 + 1e-9))]
         if found.size == 0:
             found = np.array([first])

@@ -15,16 +15,9 @@ from astropy.table import Table
 
 from gjax.errors import DataFormatError, MissingDataError, UnitError
 from gjax.fits import get_hdu, open_fits, write_atomic
+from gjax.irf.columns import Columns, columns_from_hdu, columns_from_table
 from gjax.irf.evaluation import axis_coordinates, interpolate_table, outside
-from gjax.irf.hdu_format import (
-    Columns,
-    columns_from_hdu,
-    columns_from_table,
-    read_axes,
-    read_data,
-    to_hdu,
-    unit_matches,
-)
+from gjax.irf.hdu_format import checked_data, read_axes, read_data, to_hdu
 from gjax.maps.axes import MapAxes
 
 __all__ = ["FOV_ALIGNMENTS", "AbstractResponse"]
@@ -94,7 +87,8 @@ class AbstractResponse:
                 f"{self.source or type(self).__name__}: FOVALIGN is {self.fov_alignment!r}, "
                 f"expected one of {', '.join(FOV_ALIGNMENTS)}"
             )
-        data, unit = _check_data(self, axes)
+        owner = self.source or type(self).__name__
+        data, unit = checked_data(self.columns, self.data, self.unit, axes, owner)
         for name, value in {
             "axes": axes,
             "data": data,
@@ -329,31 +323,3 @@ class AbstractResponse:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
-
-
-def _check_data(response: AbstractResponse, axes: MapAxes) -> tuple[np.ndarray, Any]:
-    """Return read-only float64 data in the shape of the axes, and units."""
-    owner = response.source or type(response).__name__
-    tables, units = {}, {}
-    for field, (column, expected) in response.columns.items():
-        values = response.data[field] if field else response.data
-        given = (response.unit or {}).get(field, expected.split("|")[0]) if field else response.unit
-        if isinstance(values, u.Quantity):
-            values, given = values.value, values.unit
-        parsed = u.Unit(given)
-        if not unit_matches(parsed, expected):
-            raise UnitError(f"{owner}: {column} is in {str(parsed)!r}, expected a unit like {expected!r}")
-        array = np.asarray(values, dtype=float)
-        if array.ndim and array.shape != axes.shape:
-            raise ValueError(
-                f"{owner}: {column} has the shape {array.shape}, expected {axes.shape} for {', '.join(axes.names)}"
-            )
-        tables[field], units[field] = np.broadcast_to(array, axes.shape), parsed
-    if "" in tables:
-        data, unit = np.array(tables[""]), units[""]
-    else:
-        data, unit = np.empty(axes.shape, dtype=[(name, float) for name in tables]), units
-        for name, table in tables.items():
-            data[name] = table
-    data.setflags(write=False)
-    return data, unit

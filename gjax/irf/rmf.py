@@ -10,8 +10,8 @@ from astropy.io import fits
 
 from gjax.errors import DataFormatError, MissingDataError
 from gjax.fits import get_hdu, native
+from gjax.irf.columns import parse_unit
 from gjax.irf.edisp_kernel import EDispKernel
-from gjax.irf.hdu_format import parse_unit
 from gjax.maps.axis import MapAxis
 
 __all__ = ["kernel_from_hdulist", "kernel_to_hdulist"]
