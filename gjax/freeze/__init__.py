@@ -1,0 +1,8 @@
+"""The bridge: host datasets and models become a frozen likelihood, and results become tables and models again."""
+
+from gjax.freeze._datasets import freeze_datasets as freeze_datasets
+from gjax.freeze._likelihood import Likelihood as Likelihood
+from gjax.freeze._posterior import Posterior as Posterior
+from gjax.freeze._result import Contour as Contour
+from gjax.freeze._result import FitResult as FitResult
+from gjax.freeze._result import Profile as Profile

@@ -49,7 +49,9 @@ class RayEnd(eqx.Module):
     reached: Array
 
 
-def find_crossing(problem: Problem, best: Array, best_statistic: Array, direction: Array, held: Array, level: Array) -> RayEnd:
+def find_crossing(
+    problem: Problem, best: Array, best_statistic: Array, direction: Array, held: Array, level: Array
+) -> RayEnd:
     """Walk from the best fit along a direction until the profiled statistic has risen by ``level``.
 
     The held entries lie on the ray; all others are minimised at every point. The square root of the rise is

@@ -57,7 +57,8 @@ def wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> values = wstat(jnp.array([2.0, 3.0, 3.0]), jnp.array([0.0, 5.0, 0.0]), jnp.array([0.0, 0.0, 5.0]), jnp.array([1.0, 0.5, 0.5]))
+    >>> mu, n_on, n_off = jnp.array([[2.0, 3.0, 3.0], [0.0, 5.0, 0.0], [0.0, 0.0, 5.0]])
+    >>> values = wstat(mu, n_on, n_off, jnp.array([1.0, 0.5, 0.5]))
     >>> [round(v, 4) for v in values.tolist()]
     [4.0, 1.1083, 10.0547]
     """

@@ -23,7 +23,9 @@ def log_ratio(mu: Array, n: Array) -> Array:
     is_low = ratio < FLOOR
     x = (jnp.where(is_low, FLOOR, ratio) * safe_n - safe_n) / safe_n
     # log1p keeps the digits where mu is close to n; log where mu is far below
-    regular = jnp.where(jnp.abs(x) < 0.5, jnp.log1p(jnp.where(jnp.abs(x) < 0.5, x, 0.0)), jnp.log(jnp.where(is_low, FLOOR, ratio)))
+    regular = jnp.where(
+        jnp.abs(x) < 0.5, jnp.log1p(jnp.where(jnp.abs(x) < 0.5, x, 0.0)), jnp.log(jnp.where(is_low, FLOOR, ratio))
+    )
     t = jnp.where(is_low, ratio / FLOOR - 1.0, 0.0)
     return jnp.where(is_low, jnp.log(FLOOR) + t - 0.5 * t * t, regular)
 

@@ -79,7 +79,9 @@ class CompoundSpectralModel(AbstractSpectralModel):
             raise ValueError(f"operator: expected one of {', '.join(_OPERATORS)}, got {self.operator!r}")
         units = self.model1.unit, self.model2.unit
         if self.operator == "mul" and "" not in units:
-            raise ValueError("a product needs a dimensionless model (such as PowerLawNormSpectralModel): both are fluxes")
+            raise ValueError(
+                "a product needs a dimensionless model (such as PowerLawNormSpectralModel): both are fluxes"
+            )
         if self.operator != "mul" and units[0] != units[1]:
             raise ValueError("a sum needs two models of the same unit: one is a flux, the other dimensionless")
 

@@ -122,7 +122,9 @@ class PowerLaw2SpectralModel(AbstractSpectralModel):
     emax: Parameter = parameter(100.0, "TeV", frozen=True)
 
     def _norm(self) -> Array:
-        return self.amplitude / (self.emin * power_law_integral(1 - self.index, 0.0 * self.index, jnp.log(self.emax / self.emin)))
+        return self.amplitude / (
+            self.emin * power_law_integral(1 - self.index, 0.0 * self.index, jnp.log(self.emax / self.emin))
+        )
 
     def evaluate(self, energy: Array) -> Array:
         return self._norm() * jnp.exp(-self.index * jnp.log(energy / self.emin))

@@ -60,9 +60,13 @@ class SkyModel(eqx.Module):
 
     def __check_init__(self) -> None:
         if not isinstance(self.spectral_model, AbstractSpectralModel):
-            raise TypeError(f"SkyModel.spectral_model: expected a spectral model, got {type(self.spectral_model).__name__}")
+            raise TypeError(
+                f"SkyModel.spectral_model: expected a spectral model, got {type(self.spectral_model).__name__}"
+            )
         if self.spectral_model.unit == "":
-            raise ValueError("SkyModel.spectral_model: expected a flux, got a dimensionless model; multiply it with a flux")
+            raise ValueError(
+                "SkyModel.spectral_model: expected a flux, got a dimensionless model; multiply it with a flux"
+            )
 
 
 class InstrumentModel(eqx.Module):
@@ -304,5 +308,3 @@ def parameter_qtable(table: ParameterTable) -> Any:
             "prior": [type(p).__name__.removesuffix("Prior") if p else "" for p in table.priors],
         }
     )
-
-

@@ -20,7 +20,21 @@ from gjax.paths import expand_path, write_atomic
 
 __all__ = ["models_from_dict", "models_to_dict", "read_models", "write_models"]
 
-_PARAMETER_KEYS = ("name", "value", "unit", "error", "min", "max", "frozen", "prior", "link", "scale", "axes", "interp", "scale_method")
+_PARAMETER_KEYS = (
+    "name",
+    "value",
+    "unit",
+    "error",
+    "min",
+    "max",
+    "frozen",
+    "prior",
+    "link",
+    "scale",
+    "axes",
+    "interp",
+    "scale_method",
+)
 _COMPONENT_KEYS = {
     "SkyModel": ("name", "type", "spectral", "datasets_names"),
     "InstrumentModel": ("name", "type", "parameters", "datasets_names"),
@@ -91,10 +105,14 @@ def models_to_dict(models: Models) -> dict[str, Any]:
     uses: dict[int, list[tuple[str, Parameter]]] = {}
     for model in models:
         for path, leaf in parameter_paths(model, model.name):
-            sources = [leaf] if isinstance(leaf, Parameter) else [leaf.source] if isinstance(leaf, Affine) else leaf.sources
+            sources = (
+                [leaf] if isinstance(leaf, Parameter) else [leaf.source] if isinstance(leaf, Affine) else leaf.sources
+            )
             for source in sources:
                 uses.setdefault(id(source), []).append((path, source))
-    labels = {key: found[0][1].label or found[0][0].replace(".", "@", 1) for key, found in uses.items() if len(found) > 1}
+    labels = {
+        key: found[0][1].label or found[0][0].replace(".", "@", 1) for key, found in uses.items() if len(found) > 1
+    }
     components = []
     for model in models:
         data: dict[str, Any] = {"name": model.name, "type": type(model).__name__}
@@ -122,7 +140,9 @@ def _parameters_from_list(rows: Any, cls: type, where: str, links: dict[str, Par
         check_keys(row, _PARAMETER_KEYS, f"{where}.parameters")
         name = row.get("name")
         if name not in _parameter_fields(cls):
-            raise ConfigError(f"{where}: {cls.__name__} has no parameter {name!r}; it has: {', '.join(_parameter_fields(cls))}")
+            raise ConfigError(
+                f"{where}: {cls.__name__} has no parameter {name!r}; it has: {', '.join(_parameter_fields(cls))}"
+            )
         if name in found:
             raise ConfigError(f"{where}: parameter {name!r} is given twice")
         found[name] = _one_parameter(row, fields[name].metadata["converter"], f"{where}.{name}", links)
@@ -182,7 +202,9 @@ def _spectral_from_dict(data: Any, where: str, links: dict[str, Parameter]) -> A
     for name in others:
         if name in data:
             value = data[name]
-            options[name] = _spectral_from_dict(value, f"{where}.{name}", links) if isinstance(value, Mapping) else value
+            options[name] = (
+                _spectral_from_dict(value, f"{where}.{name}", links) if isinstance(value, Mapping) else value
+            )
     try:
         return cls(**options)
     except (TypeError, ValueError) as error:
@@ -206,13 +228,20 @@ def models_from_dict(data: Any, source: str = "models") -> Models:
         if kind not in _COMPONENT_KEYS:
             raise ConfigError(f"{where}: type {kind!r} is unknown; expected one of {', '.join(_COMPONENT_KEYS)}")
         check_keys(component, _COMPONENT_KEYS[kind], where)
-        options = {"name": str(component.get("name", f"source-{number}")), "datasets_names": component.get("datasets_names")}
+        options = {
+            "name": str(component.get("name", f"source-{number}")),
+            "datasets_names": component.get("datasets_names"),
+        }
         if kind == "SkyModel":
             if "spectral" not in component:
                 raise ConfigError(f"{where}: no 'spectral' model given")
             models.append(SkyModel(_spectral_from_dict(component["spectral"], f"{where}.spectral", links), **options))
         else:
-            models.append(InstrumentModel(**options, **_parameters_from_list(component.get("parameters", []), InstrumentModel, where, links)))
+            models.append(
+                InstrumentModel(
+                    **options, **_parameters_from_list(component.get("parameters", []), InstrumentModel, where, links)
+                )
+            )
     return Models(models)
 
 
@@ -228,16 +257,19 @@ def read_models(path: str | os.PathLike[str]) -> Models:
     return models_from_dict(data if data is not None else {}, str(file))
 
 
-def write_models(models: Models, path: str | os.PathLike[str], *, overwrite: bool = False, covariance: Any = None) -> None:
+def write_models(
+    models: Models, path: str | os.PathLike[str], *, overwrite: bool = False, covariance: Any = None
+) -> None:
     """Write a model YAML file."""
     data = models_to_dict(models)
     if covariance is not None:
-        data["covariance"] = {"names": models.parameter_table.names, "matrix": np.asarray(covariance, dtype=float).tolist()}
+        data["covariance"] = {
+            "names": models.parameter_table.names,
+            "matrix": np.asarray(covariance, dtype=float).tolist(),
+        }
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120)
 
     def write(file: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
     write_atomic(path, write, overwrite=overwrite)
-
-

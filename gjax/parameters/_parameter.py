@@ -91,8 +91,14 @@ class Parameter:
         elif np.ndim(value):
             raise ValueError(f"{name}: an array value needs named axes, e.g. axes={{'obs': [...]}}")
         put("value", value)
-        put("min", -math.inf if self.min is None or _is_nan(self.min) else to_canonical(self.min, self.unit, f"{name}.min"))
-        put("max", math.inf if self.max is None or _is_nan(self.max) else to_canonical(self.max, self.unit, f"{name}.max"))
+        put(
+            "min",
+            -math.inf if self.min is None or _is_nan(self.min) else to_canonical(self.min, self.unit, f"{name}.min"),
+        )
+        put(
+            "max",
+            math.inf if self.max is None or _is_nan(self.max) else to_canonical(self.max, self.unit, f"{name}.max"),
+        )
         if not np.all(np.asarray(self.min) < np.asarray(self.max)):
             raise ValueError(f"{name}: expected min < max, got min={self.min}, max={self.max}")
         if not isinstance(self.frozen, bool):
@@ -125,7 +131,9 @@ class Parameter:
             return [""]
         suffixes = [""]
         for axis, labels in self.axes.items():
-            suffixes = [f"{head},{axis}-{label}" if head else f"{axis}-{label}" for head in suffixes for label in labels]
+            suffixes = [
+                f"{head},{axis}-{label}" if head else f"{axis}-{label}" for head in suffixes for label in labels
+            ]
         return [f"[{suffix}]" for suffix in suffixes]
 
 

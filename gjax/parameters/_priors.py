@@ -166,8 +166,7 @@ class GeneralizedGaussianPrior(AbstractPrior):
 
 
 PRIORS: dict[str, type[AbstractPrior]] = {
-    cls.tag: cls
-    for cls in (UniformPrior, LogUniformPrior, GaussianPrior, LogNormalPrior, GeneralizedGaussianPrior)
+    cls.tag: cls for cls in (UniformPrior, LogUniformPrior, GaussianPrior, LogNormalPrior, GeneralizedGaussianPrior)
 }
 
 
@@ -220,7 +219,11 @@ def prior_statistic(theta: Array, kind: Array, rows: Array) -> Array:
     gaussian = (delta / sigma) ** 2
     log_delta = jnp.where(kind == LOG_NORMAL, log_theta - a, 0.0)
     log_normal = (log_delta / sigma) ** 2 + 2 * log_theta
-    middle = jnp.where(kind == LOG_UNIFORM, 0.5 * (jnp.log(jnp.where(kind == LOG_UNIFORM, a, 1.0)) + jnp.log(jnp.where(kind == LOG_UNIFORM, b, 1.0))), 0.0)
+    middle = jnp.where(
+        kind == LOG_UNIFORM,
+        0.5 * (jnp.log(jnp.where(kind == LOG_UNIFORM, a, 1.0)) + jnp.log(jnp.where(kind == LOG_UNIFORM, b, 1.0))),
+        0.0,
+    )
     log_uniform = 2 * (log_theta - middle)
     is_generalized = kind == GENERALIZED
     scaled = jnp.where(is_generalized, jnp.abs(delta) / (jnp.sqrt(2.0) * sigma), 1.0)

@@ -57,7 +57,9 @@ def _is_slot(node: Any) -> bool:
 
 def fill(skeleton: Any, theta: Array) -> Any:
     """Put values back: the model tree with arrays where the parameters were."""
-    return jax.tree_util.tree_map(lambda node: node.value(theta) if _is_slot(node) else node, skeleton, is_leaf=_is_slot)
+    return jax.tree_util.tree_map(
+        lambda node: node.value(theta) if _is_slot(node) else node, skeleton, is_leaf=_is_slot
+    )
 
 
 def _path_text(path: tuple[Any, ...]) -> str:
@@ -210,7 +212,12 @@ class ParameterTable:
         rows = np.array([p.row() if p else (0.0, 1.0, 0.5) for p in priors], dtype=float).reshape(-1, 3)
         kinds = np.array([p.kind if p else 0 for p in priors], dtype=np.int32)
         return FrozenTable(
-            jnp.asarray(self.values), jnp.asarray(lower), jnp.asarray(upper), jnp.asarray(self.scales()), jnp.asarray(kinds), jnp.asarray(rows)
+            jnp.asarray(self.values),
+            jnp.asarray(lower),
+            jnp.asarray(upper),
+            jnp.asarray(self.scales()),
+            jnp.asarray(kinds),
+            jnp.asarray(rows),
         )
 
     def with_values(self, theta: Any, errors: Any = None) -> dict[int, Parameter]:

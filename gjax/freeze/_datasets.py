@@ -1,0 +1,195 @@
+"""Host datasets to buckets: units off, bins padded to a short ladder of shapes, datasets stacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gjax.datasets import FluxPointsDataset, SpectrumDataset, SpectrumDatasetOnOff
+from gjax.errors import FitError
+from gjax.irf import EDispKernel
+from gjax.likelihood import AbstractBucket, CashSpectra, FluxPointSets, OnOffSpectra
+
+__all__ = ["FrozenDatasets", "freeze_datasets", "ladder"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenDatasets:
+    """Buckets, and where each dataset went.
+
+    Parameters
+    ----------
+    buckets
+        The frozen data.
+    members
+        Per bucket, the positions of its datasets in the list given.
+    sizes
+        Number of bins of every dataset before padding.
+    undefined
+        Messages about bins without a defined statistic, which are left out.
+    """
+
+    buckets: tuple[AbstractBucket, ...]
+    members: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...]
+    undefined: tuple[str, ...]
+
+
+def ladder(size: int) -> int:
+    """Return the next size of the ladder 4, 6, 8, 12, 16, 24, 32, 48, ...
+
+    Examples
+    --------
+    >>> [ladder(n) for n in (1, 5, 27, 67)]
+    [4, 6, 32, 96]
+    """
+    step = 4
+    while step < size:
+        if step * 3 // 2 >= size:
+            return step * 3 // 2
+        step *= 2
+    return step
+
+
+def _pad(array: np.ndarray, shape: tuple[int, ...], fill: float = 0.0) -> np.ndarray:
+    out = np.full(shape, fill, dtype=array.dtype)
+    out[tuple(slice(n) for n in array.shape)] = array
+    return out
+
+
+def _pad_edges(edges: np.ndarray, size: int) -> np.ndarray:
+    extra = size + 1 - len(edges)
+    return np.concatenate([edges, edges[-1] * (edges[-1] / edges[-2]) ** np.arange(1, extra + 1)])
+
+
+def _flat(array: Any) -> np.ndarray:
+    return np.asarray(array, dtype=float).reshape(len(array), -1)[:, 0]
+
+
+def _check_finite(name: str, what: str, values: np.ndarray, mask: np.ndarray) -> None:
+    bad = mask & ~np.isfinite(values)
+    if bad.any():
+        raise FitError(f"dataset {name!r}: {what} is not finite in {int(bad.sum())} bins that the masks let through")
+
+
+def _spectrum(dataset: Any) -> tuple[type[AbstractBucket], dict[str, np.ndarray], str | None]:
+    name = dataset.name
+    for field in ("counts", "exposure"):
+        if getattr(dataset, field) is None:
+            raise FitError(f"dataset {name!r}: has no {field}")
+    counts = _flat(dataset.counts.data)
+    mask = (
+        np.ones(len(counts), bool)
+        if dataset.mask is None
+        else np.asarray(getattr(dataset.mask, "data", dataset.mask)).reshape(-1)
+    )
+    axis = dataset.exposure.geom.axes["energy_true"]
+    edisp = dataset.edisp
+    if edisp is None:
+        edisp = EDispKernel.from_diagonal_response(axis, dataset.counts.geom.axes["energy"])
+    arrays = {
+        "counts": counts,
+        "edges": axis.edges.to_value("TeV"),
+        "exposure": _flat(dataset.exposure.quantity.to_value("cm2 s")),
+        "edisp": np.asarray(edisp.pdf_matrix, dtype=float),
+    }
+    every = np.ones(len(arrays["exposure"]), bool)
+    _check_finite(name, "exposure", arrays["exposure"], every)
+    _check_finite(name, "energy dispersion", arrays["edisp"], np.ones_like(arrays["edisp"], bool))
+    _check_finite(name, "counts", counts, mask)
+    if not isinstance(dataset, SpectrumDatasetOnOff):
+        background = np.zeros_like(counts) if dataset.background is None else _flat(dataset.background.data)
+        _check_finite(name, "background", background, mask)
+        return CashSpectra, arrays | {"mask": mask, "background": background}, None
+    if dataset.counts_off is None or dataset.acceptance_off is None:
+        raise FitError(
+            f"dataset {name!r}: has no off counts, so its background is unknown; read or make an off spectrum"
+        )
+    off = _flat(dataset.counts_off.data)
+    on_acceptance, off_acceptance = _flat(dataset.acceptance.data), _flat(dataset.acceptance_off.data)
+    _check_finite(name, "off counts", off, mask)
+    alpha = np.divide(on_acceptance, off_acceptance, out=np.zeros_like(off), where=off_acceptance > 0)
+    undefined = mask & ~(off_acceptance > 0)
+    message = None
+    if undefined.any():
+        if undefined.sum() == mask.sum():
+            raise FitError(f"dataset {name!r}: no bin has an off acceptance; is there an off region?")
+        count = f"{int(undefined.sum())} of {int(mask.sum())}"
+        message = f"dataset {name!r}: {count} bins have no off acceptance and are left out"
+    return OnOffSpectra, arrays | {"mask": mask & ~undefined, "counts_off": off, "alpha": alpha}, message
+
+
+def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict[str, np.ndarray], str | None]:
+    values = dataset.arrays()
+    mask, is_ul = np.asarray(values["mask"], bool), np.asarray(values["is_ul"], bool)
+    symmetric = dataset.stat_type == "chi2"
+    if symmetric:
+        mask, is_ul = mask & ~is_ul, np.zeros_like(is_ul)
+    arrays = {
+        "energy": values["e_ref"],
+        "dnde": values["dnde"],
+        "errn": values["dnde_err" if symmetric else "dnde_errn"],
+        "errp": values["dnde_err" if symmetric else "dnde_errp"],
+        "ul": values["dnde_ul"],
+        "is_ul": is_ul,
+        "mask": mask,
+    }
+    for key, where in (("dnde", mask & ~is_ul), ("errn", mask & ~is_ul), ("errp", mask & ~is_ul), ("ul", mask & is_ul)):
+        _check_finite(dataset.name or "", key, arrays[key], where)
+    return FluxPointSets, arrays, None
+
+
+def _shape_of(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+    if "edisp" in arrays:
+        return ladder(arrays["edisp"].shape[0]), ladder(arrays["edisp"].shape[1])
+    return (ladder(len(arrays["mask"])),)
+
+
+def _stack(
+    kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[dict[str, np.ndarray]]
+) -> AbstractBucket:
+    def one(key: str, array: np.ndarray) -> np.ndarray:
+        if key == "edges":
+            return _pad_edges(array, shape[0])
+        if key == "edisp":
+            return _pad(array, shape)
+        if key == "exposure":
+            return _pad(array, shape[:1])
+        return _pad(array, shape[-1:], fill=1.0 if key == "energy" else 0.0)
+
+    fields = {key: jnp.asarray(np.stack([one(key, part[key]) for part in parts])) for key in parts[0]}
+    return kind(**fields)
+
+
+def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
+    """Freeze datasets into buckets.
+
+    Raises
+    ------
+    FitError
+        If a dataset lacks something, holds NaN inside its masks, or has no defined bin; the message names it.
+    TypeError
+        If an element is no dataset.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[int, dict[str, np.ndarray]]]] = {}
+    sizes, undefined = [], []
+    for position, dataset in enumerate(datasets):
+        if isinstance(dataset, FluxPointsDataset):
+            kind, arrays, message = _flux_points(dataset)
+        elif isinstance(dataset, SpectrumDataset | SpectrumDatasetOnOff):
+            kind, arrays, message = _spectrum(dataset)
+        else:
+            raise TypeError(f"cannot fit a {type(dataset).__name__}; expected spectrum or flux point datasets")
+        if not arrays["mask"].any():
+            message = f"dataset {dataset.name!r}: the masks leave no bin"
+        if message:
+            undefined.append(message)
+        sizes.append(len(arrays["mask"]))
+        groups.setdefault((kind, _shape_of(arrays)), []).append((position, arrays))
+    buckets = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
+    members = tuple(tuple(position for position, _ in found) for found in groups.values())
+    return FrozenDatasets(buckets, members, tuple(sizes), tuple(undefined))

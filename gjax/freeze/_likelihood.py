@@ -1,0 +1,289 @@
+"""The likelihood that people hold: datasets and models, frozen once, asked many times."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gjax.errors import FitError
+from gjax.freeze import _compiled as compiled
+from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
+from gjax.freeze._models import build_problem
+from gjax.freeze._posterior import Posterior, sample_posterior
+from gjax.freeze._result import FitResult, fit_result
+from gjax.likelihood import FluxPointSets, OnOffSpectra, background_profile
+from gjax.maps import RegionNDMap
+from gjax.models import Models
+
+__all__ = ["Likelihood"]
+
+log = logging.getLogger(__name__)
+
+
+class Likelihood:
+    """The joint likelihood of datasets under models.
+
+    Parameters
+    ----------
+    datasets
+        One dataset or a list: spectra (Cash or on-off) and flux points in any mix.
+    models
+        A `SkyModel`, a list of models, or `Models`; instrument models act on their datasets.
+
+    Raises
+    ------
+    FitError
+        If a dataset cannot be fitted (no off region, NaN inside the mask, ...) or there is no source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gjax
+    >>> from gjax.datasets import FluxPoints, FluxPointsDataset
+    >>> from gjax.models import PowerLawSpectralModel, SkyModel
+    >>> import astropy.units as u
+    >>> flux = np.array([1.1e-11, 1.2e-12, 0.9e-13]) * u.Unit("cm-2 s-1 TeV-1")
+    >>> points = FluxPoints.from_arrays(e_ref=[1, 3, 10] * u.TeV, dnde=flux, dnde_err=0.1 * flux)
+    >>> model = SkyModel(PowerLawSpectralModel(amplitude="1e-11 cm-2 s-1 TeV-1"), name="crab")
+    >>> likelihood = gjax.Likelihood(FluxPointsDataset(points, name="points"), model)
+    >>> result = likelihood.fit()
+    >>> result.success
+    True
+    >>> round(float(result.models["crab"].spectral_model.index.value), 2)
+    2.08
+    """
+
+    def __init__(self, datasets: Any, models: Any, *, _frozen: FrozenDatasets | None = None) -> None:
+        is_many = isinstance(datasets, Sequence) or (hasattr(datasets, "__iter__") and hasattr(datasets, "__len__"))
+        self.datasets: list[Any] = list(datasets) if is_many else [datasets]
+        if not self.datasets:
+            raise FitError("there is no dataset to fit")
+        names = self.names
+        for name in names:
+            if names.count(name) > 1:
+                raise FitError(f"two datasets are called {name!r}: names must be unique")
+        self.models = models if isinstance(models, Models) else Models(models)
+        self._frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
+        self.problem, self.table = build_problem(self.models, names, self._frozen)
+        if _frozen is None:
+            for message in self._frozen.undefined:
+                log.warning(message)
+            if not jax.config.jax_enable_x64:
+                log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the datasets."""
+        return [str(dataset.name) for dataset in self.datasets]
+
+    @property
+    def free_names(self) -> list[str]:
+        """Names of the free parameters, in the order of the free vector."""
+        return [name for name, free in zip(self.table.names, self.table.free) if free]
+
+    @property
+    def undefined(self) -> tuple[str, ...]:
+        """Messages about bins that are left out because their statistic is not defined."""
+        return self._frozen.undefined
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins that enter the statistic."""
+        return int(sum(int(jnp.sum(bucket.mask)) for bucket in self._frozen.buckets))
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Scales of the free parameters: parameter = scale * x."""
+        return self.table.scales()[self.table.free]
+
+    @property
+    def x0(self) -> Array:
+        """The free vector at the models' values, in units of `scale`."""
+        return jnp.asarray(self.table.values[self.table.free] / self.scale)
+
+    def padded(self, x: Any) -> Array:
+        """Return a free vector with the spare places that compiled functions expect."""
+        x = jnp.asarray(x, dtype=jnp.result_type(float))
+        if x.shape != (len(self.free_names),):
+            raise ValueError(f"x: expected shape ({len(self.free_names)},) for {self.free_names}, got {x.shape}")
+        return jnp.concatenate([x, jnp.zeros(self.problem.index.shape[0] - x.shape[0], x.dtype)])
+
+    def statistic(self, x: Any) -> Array:
+        """Return the fit statistic (-2 ln L up to a constant of the data, plus -2 ln prior) at a free vector.
+
+        A pure function: hand it to `jax.grad`, `jax.hessian`, `jax.vmap` or any other tool.
+
+        Parameters
+        ----------
+        x
+            Free parameters in units of `scale`, in the order of `free_names`.
+        """
+        return compiled.compiled_statistic(self.problem, self.padded(x))
+
+    def x_of(self, models: Models | None) -> Array:
+        """Return the padded free vector of other values of the same models."""
+        likelihood = self if models is None else self.with_models(models)
+        return likelihood.padded(likelihood.x0)
+
+    def with_models(self, models: Any) -> Likelihood:
+        """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
+        return Likelihood(self.datasets, models, _frozen=self._frozen)
+
+    def freeze(self, *patterns: str) -> Likelihood:
+        """Return a likelihood with the matching parameters frozen (``"background.*"``)."""
+        return self.with_models(self.models.freeze(*patterns))
+
+    def unfreeze(self, *patterns: str) -> Likelihood:
+        """Return a likelihood with the matching parameters free."""
+        return self.with_models(self.models.unfreeze(*patterns))
+
+    def stat_sum(self, models: Models | None = None) -> float:
+        """Return the fit statistic at the models' values (or those of other models of the same kind)."""
+        likelihood = self if models is None else self.with_models(models)
+        return float(compiled.compiled_statistic(likelihood.problem, likelihood.padded(likelihood.x0)))
+
+    def _spread(self, per_bucket: Sequence[Any]) -> dict[str, np.ndarray]:
+        out: dict[int, np.ndarray] = {}
+        for members, values in zip(self._frozen.members, per_bucket):
+            rows = np.asarray(values)
+            for row, i in zip(rows, members):
+                out[i] = row[: self._frozen.sizes[i]]
+        return {self.names[i]: out[i] for i in range(len(self.datasets))}
+
+    def _as_maps(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for dataset in self.datasets:
+            values = arrays[dataset.name]
+            counts = getattr(dataset, "counts", None)
+            out[dataset.name] = (
+                values if counts is None else RegionNDMap(counts.geom, data=values.reshape(counts.data.shape))
+            )
+        return out
+
+    def npred_signal(self, models: Models | None = None, *, source: str | None = None) -> dict[str, Any]:
+        """Return the predicted signal per dataset, as maps (fluxes as arrays for flux points).
+
+        Parameters
+        ----------
+        models
+            Other values of the same models, e.g. ``result.models``.
+        source
+            Name of one source; None for the sum.
+        """
+        likelihood = self if models is None else self.with_models(models)
+        x = likelihood.padded(likelihood.x0)
+        if source is None:
+            return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)))
+        group, position = likelihood.locate(source)
+        per_group = compiled.compiled_source_prediction(likelihood.problem, x)
+        return self._as_maps(self._spread([bucket[position] for bucket in per_group[group]]))
+
+    def locate(self, source: str) -> tuple[int, int]:
+        """Return group and position of a source in the problem."""
+        self.models[source]
+        kinds: dict[Any, list[str]] = {}
+        skeletons, _ = self.models.freeze_tree()
+        for model, skeleton in zip(self.models, skeletons):
+            if hasattr(model, "spectral_model"):
+                leaves, structure = jax.tree_util.tree_flatten(skeleton.spectral_model)
+                kinds.setdefault((structure, tuple(np.shape(leaf) for leaf in leaves)), []).append(model.name)
+        for number, names in enumerate(kinds.values()):
+            if source in names:
+                return number, names.index(source)
+        raise KeyError(f"{source!r} is not a source; sources are: {', '.join(m.name for m in self.models.sources)}")
+
+    def npred_background(self, models: Models | None = None) -> dict[str, Any]:
+        """Return the background per dataset: as given, or profiled from on and off counts; 0 for flux points."""
+        likelihood = self if models is None else self.with_models(models)
+        mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
+        parts = []
+        for bucket, m in zip(self._frozen.buckets, mu):
+            if isinstance(bucket, OnOffSpectra):
+                alpha = jnp.where(bucket.alpha > 0, bucket.alpha, 1.0)
+                b = background_profile(m, bucket.counts, bucket.counts_off, alpha)
+                parts.append(jnp.where(bucket.alpha > 0, bucket.alpha * b, 0.0))
+            else:
+                parts.append(jnp.zeros_like(m) if isinstance(bucket, FluxPointSets) else bucket.background)  # type: ignore[attr-defined]
+        return self._as_maps(self._spread(parts))
+
+    def npred(self, models: Models | None = None) -> dict[str, Any]:
+        """Return signal plus background per dataset."""
+        signal, background = self.npred_signal(models), self.npred_background(models)
+        return {name: signal[name] + background[name] for name in self.names}
+
+    def stat_per_dataset(self, models: Models | None = None) -> dict[str, float]:
+        """Return the statistic of every dataset, without priors."""
+        likelihood = self if models is None else self.with_models(models)
+        mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
+        parts = [bucket.statistic(m) for bucket, m in zip(self._frozen.buckets, mu)]
+        out = {}
+        for members, values in zip(self._frozen.members, parts):
+            for row, i in zip(np.asarray(values), members):
+                out[self.names[i]] = float(row.sum())
+        return {name: out[name] for name in self.names}
+
+    def fit(self) -> FitResult:
+        """Minimise the statistic by damped Fisher scoring; errors are from the exact Hessian.
+
+        Raises
+        ------
+        FitError
+            If no parameter is free, or the statistic is not finite at the start.
+        """
+        self.require_free()
+        minimum, covariance, is_positive, _ = compiled.compiled_fit(self.problem, self.padded(self.x0))
+        return fit_result(self, minimum, covariance, bool(is_positive))
+
+    def sample(self, key: Array, **options: Any) -> Posterior:
+        """Sample the posterior with NUTS, from the best fit in whitened coordinates.
+
+        Parameters
+        ----------
+        key
+            Random key, e.g. ``jax.random.key(0)``.
+        **options
+            ``n_samples`` (1000 per chain), ``n_warmup`` (300), ``n_chains`` (4), ``target_accept`` (0.8),
+            ``result`` (a fit to start from; fitted first if not given), ``progress`` (True).
+
+        Raises
+        ------
+        FitError
+            If a free parameter has no proper prior; the message names all that lack one.
+        """
+        self.require_free()
+        return sample_posterior(self, key, **options)
+
+    def require_free(self) -> None:
+        """Raise `FitError` if no parameter is free."""
+        if not self.free_names:
+            raise FitError(f"no parameter is free; parameters are: {', '.join(self.table.names)}")
+
+    def describe(self) -> str:
+        """Say what was built: datasets, bins, sources, free parameters, and what was left out."""
+        free = f"{len(self.free_names)} free of {self.table.size} parameters"
+        lines = [f"Likelihood of {len(self.datasets)} datasets, {self.n_bins} bins, {free}"]
+        for bucket, members in zip(self._frozen.buckets, self._frozen.members):
+            names = ", ".join(self.names[i] for i in members[:4]) + (", ..." if len(members) > 4 else "")
+            shape = "x".join(
+                str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])
+            )
+            lines.append(f"  {type(bucket).__name__:<14} {len(members):>4} datasets of shape {shape}: {names}")
+        for group, names in zip(self.problem.groups, self._group_names()):
+            lines.append(f"  {type(group.skeleton).__name__}: {', '.join(names)}")
+        lines.append(f"  free: {', '.join(self.free_names) or 'none'}")
+        return "\n".join(lines + [f"  left out: {message}" for message in self.undefined])
+
+    def _group_names(self) -> list[list[str]]:
+        out: list[list[str]] = [[] for _ in self.problem.groups]
+        for model in self.models.sources:
+            out[self.locate(model.name)[0]].append(model.name)
+        return out

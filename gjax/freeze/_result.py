@@ -1,0 +1,367 @@
+"""What a fit returns: values, errors, covariance, and the questions one asks next."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gjax.errors import FitError
+from gjax.freeze import _compiled as compiled
+from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum
+from gjax.models import Models, parameter_qtable
+from gjax.parameters import ParameterTable, fill
+from gjax.units import DNDE, attach_unit, to_canonical
+
+if TYPE_CHECKING:
+    from gjax.freeze._likelihood import Likelihood
+
+__all__ = ["Contour", "FitResult", "Profile", "fit_result"]
+
+_REASONS = {
+    STEPS: "the largest number of steps was reached",
+    STALLED: "no step lowered the statistic any further",
+    NOT_FINITE: "the statistic is not finite at the start",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Profile likelihood of one parameter.
+
+    Parameters
+    ----------
+    name, unit
+        The parameter.
+    values
+        Where it was held.
+    statistic
+        Fit statistic with all other parameters re-optimised.
+    success
+        Which points converged.
+    minimum
+        Statistic of the best fit.
+    """
+
+    name: str
+    unit: str
+    values: np.ndarray
+    statistic: np.ndarray
+    success: np.ndarray
+    minimum: float
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the rise of the statistic on a matplotlib axis and return it."""
+        from gjax.plot import plot_profile
+
+        return plot_profile(self.values, self.statistic - self.minimum, name=self.name, unit=self.unit, ax=ax)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contour:
+    """A closed line of equal profile likelihood in the plane of two parameters."""
+
+    names: tuple[str, str]
+    units: tuple[str, str]
+    x: np.ndarray
+    y: np.ndarray
+    level: float
+    success: bool
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the contour on a matplotlib axis and return it."""
+        from gjax.plot import plot_contour
+
+        return plot_contour(self.x, self.y, names=self.names, units=self.units, ax=ax)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class FitResult:
+    """A best fit.
+
+    Parameters
+    ----------
+    likelihood
+        The likelihood, with its models at the best fit.
+    total_stat
+        Fit statistic (deviance plus priors).
+    x
+        Padded free vector of the best fit, in units of the scales.
+    x_covariance
+        Its covariance.
+    success
+        True if the fit converged and the covariance is positive.
+    message
+        Why it stopped, which parameters are at a bound, and anything wrong with the covariance.
+    n_steps
+        Number of likelihood evaluations.
+    edm
+        Expected distance to the minimum.
+    """
+
+    likelihood: Likelihood
+    total_stat: float
+    x: np.ndarray
+    x_covariance: np.ndarray
+    success: bool
+    message: str
+    n_steps: int
+    edm: float
+
+    @property
+    def models(self) -> Models:
+        """The models with values and errors of the fit."""
+        return self.likelihood.models
+
+    @property
+    def table(self) -> ParameterTable:
+        """All parameters."""
+        return self.likelihood.table
+
+    @property
+    def free_names(self) -> list[str]:
+        """Names of the free parameters."""
+        return self.likelihood.free_names
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters."""
+        return len(self.free_names)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the free parameters in their units, in the order of `free_names`."""
+        scale = self.likelihood.scale
+        return self.x_covariance[: self.n_free, : self.n_free] * np.outer(scale, scale)
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Correlation of the free parameters."""
+        covariance = self.covariance
+        width = np.sqrt(np.diag(covariance))
+        return covariance / np.outer(width, width)
+
+    def __getitem__(self, name: str) -> tuple[float, float]:
+        """Return value and error of a parameter."""
+        i = self.one(name)
+        return float(self.table.values[i]), float(self.table.errors[i])
+
+    def one(self, name: str) -> int:
+        """Return the position of exactly one parameter in the table."""
+        found = self.table.find(name)
+        if len(found) != 1:
+            raise KeyError(f"{name!r} matches several parameters: {', '.join(self.table.names[i] for i in found)}")
+        return found[0]
+
+    def position(self, name: str) -> int:
+        """Return the position of a free parameter in the free vector.
+
+        Raises
+        ------
+        KeyError
+            If the parameter is frozen or does not exist.
+        """
+        full = self.table.names[self.one(name)]
+        if full not in self.free_names:
+            raise KeyError(f"{full!r} is frozen; free parameters are: {', '.join(self.free_names)}")
+        return self.free_names.index(full)
+
+    def to_table(self) -> Any:
+        """Return all parameters as an astropy table."""
+        return parameter_qtable(self.table)
+
+    def __repr__(self) -> str:
+        head = f"{'Fit converged' if self.success else 'Fit NOT trustworthy'}: {self.message}"
+        size = f"{self.likelihood.n_bins} bins and {self.n_free} free parameters"
+        stat = f"statistic {self.total_stat:.3f} with {size}, {self.n_steps} steps"
+        table = self.table
+        rows = []
+        for name, value, error, unit, free in zip(table.names, table.values, table.errors, table.units, table.free):
+            text = f"{value: .5g} ± {error:.2g} {unit}" if free else f"{value: .5g} {unit} (frozen)"
+            rows.append(f"  {name:<34} {text}")
+        return "\n".join([head, stat, *rows])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.message}; statistic {self.total_stat:.3f}</p>" + self.to_table()._repr_html_()
+
+    def profile(self, name: str, values: Any = None, *, n_values: int = 11, n_sigma: float = 2.0) -> Profile:
+        """Return the profile likelihood: the parameter held at each value, all others re-optimised, in one batch.
+
+        Parameters
+        ----------
+        name
+            A free parameter.
+        values
+            Where to hold it (Quantity, or numbers in its unit); by default evenly within ``n_sigma`` errors.
+        n_values, n_sigma
+            Number of points and reach of the default.
+        """
+        i = self.position(name)
+        scale, sigma = self.likelihood.scale[i], np.sqrt(self.x_covariance[i, i])
+        unit = self.table.units[self.one(name)]
+        if values is None:
+            held_at = self.x[i] + np.linspace(-n_sigma, n_sigma, n_values) * sigma
+        else:
+            held_at = np.atleast_1d(to_canonical(values, unit, name)) / scale
+        direction = self.x_covariance[:, i] / self.x_covariance[i, i]
+        starts = self.x + (held_at - self.x[i])[:, None] * direction
+        held = np.zeros(starts.shape, bool)
+        held[:, i] = True
+        minimum = compiled.compiled_profile(self.likelihood.problem, jnp.asarray(starts), jnp.asarray(held))
+        good = np.asarray(minimum.status) == CONVERGED
+        return Profile(self.free_names[i], unit, held_at * scale, np.asarray(minimum.statistic), good, self.total_stat)
+
+    def _crossings(self, directions: np.ndarray, held: np.ndarray, level: float) -> Any:
+        args = (
+            jnp.asarray(self.x),
+            jnp.asarray(self.total_stat),
+            jnp.asarray(directions),
+            jnp.asarray(held),
+            jnp.asarray(level),
+        )
+        return compiled.compiled_crossings(self.likelihood.problem, *args)
+
+    def confidence(self, name: str | None = None, *, n_sigma: float = 1.0) -> dict[str, tuple[float, float]]:
+        """Return asymmetric errors ``(errn, errp)`` from the profile likelihood, all in one batch.
+
+        Parameters
+        ----------
+        name
+            A free parameter; None for all.
+        n_sigma
+            Rise of the statistic is ``n_sigma**2``. An error is NaN where a bound comes first.
+        """
+        positions = list(range(self.n_free)) if name is None else [self.position(name)]
+        width = np.sqrt(np.diag(self.x_covariance))
+        rays, held = [], []
+        for i in positions:
+            column = self.x_covariance[:, i] / width[i]
+            rays += [-column, column]
+            held += [np.arange(len(self.x)) == i] * 2
+        end = self._crossings(np.array(rays), np.array(held), n_sigma**2)
+        distance = np.asarray(end.distance).reshape(-1, 2)
+        errors = distance * (width * self._padded_scale())[positions][:, None]
+        return {self.free_names[i]: (float(errn), float(errp)) for i, (errn, errp) in zip(positions, errors)}
+
+    def upper_limit(self, name: str, *, n_sigma: float = 2.0) -> float:
+        """Return the value above the best fit where the profiled statistic has risen by ``n_sigma**2``."""
+        i = self.position(name)
+        width = np.sqrt(self.x_covariance[i, i])
+        end = self._crossings((self.x_covariance[:, i] / width)[None], (np.arange(len(self.x)) == i)[None], n_sigma**2)
+        return float((self.x[i] + end.distance[0] * width) * self.likelihood.scale[i])
+
+    def contour(self, x: str, y: str, *, n_sigma: float = 1.0, n_points: int = 32) -> Contour:
+        """Return a contour of two parameters: the joint region of probability ``chi2(2).cdf(n_sigma**2)``.
+
+        Every point is solved for along a ray from the best fit in the whitened plane, with all other
+        parameters re-optimised, in one batch.
+
+        Parameters
+        ----------
+        x, y
+            Two free parameters.
+        n_sigma
+            The statistic rises by ``n_sigma**2``: 39.3 % joint probability at 1, and the projections of the
+            contour are the 1-sigma intervals.
+        n_points
+            Number of points.
+        """
+        i, j = self.position(x), self.position(y)
+        pair = self.x_covariance[np.ix_([i, j], [i, j])]
+        angle = np.linspace(0, 2 * np.pi, n_points, endpoint=False)
+        rays = np.column_stack([np.cos(angle), np.sin(angle)]) @ np.linalg.cholesky(pair).T
+        full = rays @ np.linalg.solve(pair, self.x_covariance[[i, j]])
+        held = np.zeros(full.shape, bool)
+        held[:, [i, j]] = True
+        end = self._crossings(full, held, n_sigma**2)
+        points = (self.x + np.asarray(end.distance)[:, None] * full) * self._padded_scale()
+        units = self.table.units[self.one(x)], self.table.units[self.one(y)]
+        names = self.free_names[i], self.free_names[j]
+        return Contour(names, units, points[:, i], points[:, j], n_sigma**2, bool(np.all(end.reached)))
+
+    def _padded_scale(self) -> np.ndarray:
+        return np.concatenate([self.likelihood.scale, np.ones(len(self.x) - self.n_free)])
+
+    def propagate(self, function: Any, source: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return value and standard deviation of any function of a source's spectral model, by the delta method.
+
+        Parameters
+        ----------
+        function
+            Takes the spectral model with arrays in place of parameters; written with ``jax.numpy``.
+        source
+            Name of the source.
+        """
+        skeletons, table = self.models.freeze_tree()
+        skeleton = skeletons[self.models.names.index(source)].spectral_model
+        theta = jnp.asarray(table.values)
+        index, scale = jnp.asarray(np.flatnonzero(table.free)), jnp.asarray(self.likelihood.scale)
+
+        def of_x(x: Any) -> Any:
+            return function(fill(skeleton, theta.at[index].set(x * scale)))
+
+        x = jnp.asarray(self.x[: self.n_free])
+        value, jacobian = of_x(x), jax.jacfwd(of_x)(x)
+        covariance = jnp.asarray(self.x_covariance[: self.n_free, : self.n_free])
+        variance = jnp.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)
+        return np.asarray(value), np.sqrt(np.maximum(np.asarray(variance), 0.0))
+
+    def dnde(self, source: str, energy: Any) -> tuple[Any, Any]:
+        """Return the differential flux of a source and its error at energies (Quantity)."""
+        at = jnp.asarray(to_canonical(energy, "TeV", "energy"))
+        value, error = self.propagate(lambda model: model.evaluate(at), source)
+        return attach_unit(value, DNDE), attach_unit(error, DNDE)
+
+    def flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
+        """Return the photon flux of a source between two energies and its error."""
+        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        value, error = self.propagate(lambda model: model.integrate(low, high, nodes=64), source)
+        return attach_unit(value, "s-1 cm-2"), attach_unit(error, "s-1 cm-2")
+
+    def energy_flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
+        """Return the energy flux of a source between two energies and its error."""
+        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        value, error = self.propagate(lambda model: model.integrate_energy(low, high, nodes=64), source)
+        return attach_unit(value, "TeV s-1 cm-2"), attach_unit(error, "TeV s-1 cm-2")
+
+
+def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_positive: bool) -> FitResult:
+    """Put names and units back on the arrays of a fit."""
+    status = int(minimum.status)
+    if status == NOT_FINITE:
+        theta = ", ".join(f"{n} = {v:.4g}" for n, v in zip(likelihood.table.names, likelihood.table.values))
+        raise FitError(f"{_REASONS[NOT_FINITE]}, at {theta}")
+    n = len(likelihood.free_names)
+    free = likelihood.table.free
+    x = np.asarray(minimum.x)
+    covariance = np.asarray(covariance)
+    values, errors = likelihood.table.values.copy(), np.zeros(likelihood.table.size)
+    values[free] = x[:n] * likelihood.scale
+    errors[free] = np.sqrt(np.diag(covariance)[:n]) * likelihood.scale
+    lower, upper = likelihood.table.bounds()
+    messages = ["the gradient vanishes" if status == CONVERGED else _REASONS[status]]
+    messages += [
+        f"{name} is at its bound {value:g}"
+        for name, value, at in zip(likelihood.table.names, values, free & ((values <= lower) | (values >= upper)))
+        if at
+    ]
+    flat = np.diag(np.asarray(minimum.fisher))[:n] == 0
+    messages += [f"{name} has no influence on the data" for name, none in zip(likelihood.free_names, flat) if none]
+    if not is_positive:
+        messages.append("the Hessian is not positive, errors are from the Fisher matrix")
+    models = likelihood.models.replace_parameters(likelihood.table.with_values(values, errors))
+    success = status == CONVERGED and is_positive and bool(np.all(np.isfinite(errors)))
+    edm, steps = float(minimum.edm), int(minimum.steps)
+    return FitResult(
+        likelihood.with_models(models),
+        float(minimum.statistic),
+        x,
+        covariance,
+        success,
+        "; ".join(messages),
+        steps,
+        edm,
+    )
