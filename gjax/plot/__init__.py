@@ -1,5 +1,12 @@
 """Plots: functions that take arrays, draw on a matplotlib axes and return it."""
 
+from gjax.plot.data_objects import peek_dataset as peek_dataset
+from gjax.plot.data_objects import peek_events as peek_events
+from gjax.plot.data_objects import plot_dataset_counts as plot_dataset_counts
+from gjax.plot.data_objects import plot_dataset_excess as plot_dataset_excess
+from gjax.plot.data_objects import plot_events_map as plot_events_map
+from gjax.plot.data_objects import plot_points as plot_points
+from gjax.plot.data_objects import plot_spectrum as plot_spectrum
 from gjax.plot.irf import plot_background_image as plot_background_image
 from gjax.plot.irf import plot_background_spectrum as plot_background_spectrum
 from gjax.plot.irf import plot_curves as plot_curves
@@ -7,6 +14,16 @@ from gjax.plot.irf import plot_edisp_bias as plot_edisp_bias
 from gjax.plot.irf import plot_edisp_matrix as plot_edisp_matrix
 from gjax.plot.irf import plot_energy_offset as plot_energy_offset
 from gjax.plot.irf import plot_migration as plot_migration
+from gjax.plot.irf_objects import peek_background as peek_background
+from gjax.plot.irf_objects import peek_effective_area as peek_effective_area
+from gjax.plot.irf_objects import peek_energy_dispersion as peek_energy_dispersion
+from gjax.plot.irf_objects import peek_kernel as peek_kernel
+from gjax.plot.irf_objects import peek_psf as peek_psf
+from gjax.plot.irf_objects import plot_containment_radius as plot_containment_radius
+from gjax.plot.irf_objects import plot_effective_area as plot_effective_area
+from gjax.plot.irf_objects import plot_kernel as plot_kernel
+from gjax.plot.irf_objects import plot_kernel_bias as plot_kernel_bias
+from gjax.plot.irf_objects import plot_rad_max as plot_rad_max
 from gjax.plot.likelihood import plot_contour as plot_contour
 from gjax.plot.likelihood import plot_profile as plot_profile
 from gjax.plot.posterior import plot_corner as plot_corner

@@ -70,6 +70,9 @@ def plot_sed(
                     else values - np.asarray(errors_negative)
                 )
             ax.fill_between(energy, lower, upper, color=color, alpha=0.22, lw=0, zorder=2)
+        positive = values[values > 0]
+        if len(ax.lines) == 1 and positive.size and positive.max() < 1.01 * positive.min():
+            ax.set_ylim(positive.min() / 3, positive.max() * 3)  # a flat line has no limits of its own
         if ax.get_yscale() != "log":
             ax.set_yscale("log")
         energy_ticks(ax)

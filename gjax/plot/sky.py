@@ -86,9 +86,9 @@ def plot_regions(
 
     collect(regions)
     for i, region in enumerate(simple):
-        artist = region.to_pixel(ax.wcs).as_artist(fill=False)
+        artist = region.to_pixel(ax.wcs).as_artist()
         if hasattr(artist, "set_edgecolor"):
-            artist.set(edgecolor=color, facecolor="none", linestyle=linestyle, linewidth=linewidth)
+            artist.set(edgecolor=color, facecolor="none", fill=False, linestyle=linestyle, linewidth=linewidth)
         else:
             artist.set(color=color, marker="+", markersize=9)
         if i == 0 and label:

@@ -70,7 +70,7 @@ def psf_parameters(energy: np.ndarray, offset: np.ndarray) -> dict[str, np.ndarr
     """
     first = np.clip(0.046 * energy**-0.14, 0.03, 0.075) * (1.0 + 0.16 * offset**2)
     sigmas = [first, 2.2 * first, 5.0 * first]
-    amplitudes = [np.ones_like(first), np.full_like(first, 0.12), np.full_like(first, 0.004)]
+    amplitudes = [np.ones_like(first), np.full_like(first, 0.06), np.full_like(first, 0.002)]
     total = sum(a * np.radians(s) ** 2 for a, s in zip(amplitudes, sigmas))
     return {
         "scale": 1.0 / (2.0 * np.pi * total),

@@ -1,0 +1,195 @@
+"""Spectra, flux points, events and datasets: what their ``plot`` and ``peek`` methods draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+
+from gjax.plot.irf import plot_curves
+from gjax.plot.irf_objects import plot_kernel
+from gjax.plot.sed import SED_LABEL, plot_flux_points, plot_sed
+from gjax.plot.sky import plot_counts_map, plot_field_of_view
+from gjax.plot.spectrum import plot_counts, plot_excess
+from gjax.plot.style import COLORS, axes_for, energy_ticks, style
+
+__all__ = ["peek_dataset", "peek_events", "plot_dataset_counts", "plot_dataset_excess", "plot_points", "plot_spectrum"]
+
+
+def plot_spectrum(
+    model: Any, energy_bounds: Any, *, energy_power: int = 2, n_points: int = 200, ax: Any = None, **options: Any
+) -> Any:
+    """Plot a spectral model between two energies.
+
+    Parameters
+    ----------
+    model
+        Callable spectrum: takes a Quantity, returns one like cm-2 s-1 TeV-1.
+    energy_bounds
+        Lowest and highest energy (Quantity, or strings).
+    energy_power
+        Power of the energy that multiplies the spectrum.
+    n_points
+        Number of energies.
+    ax
+        Axes; a new one if None.
+    options
+        Given to `plot_sed`.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_axes
+    >>> def flux(energy):
+    ...     return 1e-11 * u.Unit("cm-2 s-1 TeV-1") * energy.to_value("TeV") ** -2
+    >>> plot_spectrum(flux, ["1 TeV", "10 TeV"], ax=new_axes()).get_xlabel()
+    'Energy [TeV]'
+    """
+    low, high = (u.Quantity(bound).to_value("TeV") for bound in energy_bounds)
+    energy = np.geomspace(low, high, n_points)
+    values = u.Quantity(model(energy * u.TeV)).to_value("cm-2 s-1 TeV-1") * energy**energy_power
+    power = "" if energy_power == 0 else "E" if energy_power == 1 else f"E^{energy_power}"
+    unit = {0: r"TeV^{-1}\,", 1: "", 2: r"TeV\,"}.get(energy_power, f"TeV^{{{energy_power - 1}}}\\,")
+    label = SED_LABEL if energy_power == 2 else rf"${power}\,dN/dE$ [${unit}cm^{{-2}}\,s^{{-1}}$]"
+    return plot_sed(energy, values, **{"label": "", "ylabel": label, "ax": ax, **options})
+
+
+def plot_points(points: Any, *, ax: Any = None, **options: Any) -> Any:
+    """Plot `gjax.datasets.FluxPoints` as E² dN/dE; upper limits as arrows.
+
+    Parameters
+    ----------
+    points
+        Flux points.
+    ax
+        Axes; a new one if None.
+    options
+        Given to `plot_flux_points`.
+    """
+    unit = "TeV cm-2 s-1"
+    e_ref = points.e_ref.to_value("TeV")
+    e_min = e_ref if points.e_min is None else points.e_min.to_value("TeV")
+    e_max = e_ref if points.e_max is None else points.e_max.to_value("TeV")
+
+    def values(suffix: str) -> Any:
+        quantity = points.quantity("e2dnde", suffix)
+        return None if quantity is None else quantity.to_value(unit)
+
+    symmetric, up, down = values("_err"), values("_errp"), values("_errn")
+    upper = symmetric if up is None else up if symmetric is None else np.where(np.isfinite(up), up, symmetric)
+    lower = symmetric if down is None else down if symmetric is None else np.where(np.isfinite(down), down, symmetric)
+    limits = values("_ul")
+    flux = values("")
+    return plot_flux_points(
+        e_ref,
+        e_min,
+        e_max,
+        flux,
+        np.zeros_like(e_ref) if upper is None else upper,
+        errors_negative=lower,
+        upper_limits=limits,
+        is_ul=None if limits is None else np.asarray(points.is_ul) & np.isfinite(limits),
+        ax=ax,
+        **options,
+    )
+
+
+def _flat(region_map: Any) -> Any:
+    return None if region_map is None else np.asarray(region_map.data).reshape(-1)
+
+
+def plot_dataset_counts(dataset: Any, *, ax: Any = None) -> Any:
+    """Plot counts and background of a `gjax.datasets.SpectrumDataset` or `gjax.datasets.SpectrumDatasetOnOff`."""
+    edges = dataset.energy_axis.edges
+    return plot_counts(edges, _flat(dataset.counts), _flat(dataset.background), mask=_flat(dataset.mask), ax=ax)
+
+
+def plot_dataset_excess(dataset: Any, *, npred: Any = None, ax: Any = None) -> Any:
+    """Plot the excess of a spectrum dataset.
+
+    Parameters
+    ----------
+    dataset
+        Spectrum dataset with a background.
+    npred
+        Predicted excess counts per bin, from ``likelihood.npred()``.
+    ax
+        Axes; a new one if None.
+    """
+    counts = _flat(dataset.counts)
+    variance = np.asarray(counts, dtype=float)
+    if hasattr(dataset, "counts_off"):
+        variance = variance + _flat(dataset.alpha) ** 2 * _flat(dataset.counts_off)
+    return plot_excess(
+        dataset.energy_axis.edges,
+        _flat(dataset.excess),
+        np.sqrt(variance),
+        npred=npred,
+        mask=_flat(dataset.mask),
+        ax=ax,
+    )
+
+
+def peek_dataset(dataset: Any, *, figure: Any = None) -> Any:
+    """Plot counts, exposure and energy dispersion of a spectrum dataset."""
+    with style():
+        if figure is None:
+            import matplotlib.pyplot as plt
+
+            figure = plt.figure(figsize=(15.5, 4.0), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        plot_dataset_counts(dataset, ax=left)
+        left.set_title(str(dataset.name))
+        if dataset.exposure is None:
+            middle.set_axis_off()
+        else:
+            axis = dataset.exposure.geom.axes["energy_true"]
+            exposure = (_flat(dataset.exposure) * dataset.exposure.unit).to_value("m2 s")
+            plot_curves(axis.center.to_value("TeV"), exposure, ["exposure"], ylabel=r"Exposure [$m^2\,s$]", ax=middle)
+        if dataset.edisp is None:
+            right.set_axis_off()
+        else:
+            plot_kernel(dataset.edisp, ax=right)
+    return figure
+
+
+def peek_events(events: Any, *, figure: Any = None) -> Any:
+    """Plot energies, times, offsets and directions of a `gjax.data.EventList`."""
+    with style():
+        if figure is None:
+            import matplotlib.pyplot as plt
+
+            figure = plt.figure(figsize=(10.5, 7.6), layout="constrained")
+        axes = figure.subplots(2, 2)
+        energy = events.energy.to_value("TeV")
+        positive = energy[energy > 0]
+        if positive.size:
+            low, high = positive.min(), max(positive.max(), positive.min() * 1.01)
+            axes[0, 0].hist(positive, bins=np.geomspace(low, high, 50), color=COLORS["model"], alpha=0.8)
+            energy_ticks(axes[0, 0], limits=(low, high))
+        axes[0, 0].set(xlabel="Reconstructed energy [TeV]", ylabel="Events per bin", yscale="log")
+        seconds = events.met.to_value("s") if len(events) else np.empty(0)
+        axes[0, 1].hist(seconds - (seconds.min() if seconds.size else 0.0), bins=40, color=COLORS["model"], alpha=0.8)
+        axes[0, 1].set(xlabel="Time since the first event [s]", ylabel="Events per bin")
+        offset = events.offset.to_value("deg")
+        reach = max(1.0, float(np.quantile(offset, 0.995))) if offset.size else 1.0
+        axes[1, 0].hist(offset**2, bins=np.linspace(0, reach**2, 50), color=COLORS["model"], alpha=0.8)
+        axes[1, 0].set(xlabel="Squared offset [$deg^2$]", ylabel="Events per bin")
+        pointing = events.pointing_radec
+        center = pointing if pointing.isscalar else pointing[0]
+        frame = center.skyoffset_frame()
+        place = events.radec.transform_to(frame)
+        plot_field_of_view(place.lon.wrap_at(180 * u.deg).deg, place.lat.deg, reach=reach, ax=axes[1, 1])
+    return figure
+
+
+def plot_events_map(events: Any, *, ax: Any = None, **options: Any) -> Any:
+    """Plot a `gjax.data.EventList` on the sky around its pointing; options as for `plot_counts_map`."""
+    pointing = events.pointing_radec
+    center = pointing if pointing.isscalar else pointing[0]
+    if ax is None:
+        from gjax.plot.sky import image_wcs
+
+        wcs, _ = image_wcs(center, options.get("width", "5 deg"), options.get("binsz", "0.04 deg"))
+        ax = axes_for(None, 6.6, 5.6, projection=wcs)
+    return plot_counts_map(events.radec, center, ax=ax, **options)
