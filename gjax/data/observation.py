@@ -213,10 +213,15 @@ class Observation:
         """Point spread function, or None."""
         return self._part("psf")
 
-    @property
+    @cached_property
     def bkg(self) -> Any:
         """Background rate, or None."""
-        return self._part("bkg")
+        bkg = self._part("bkg")
+        # The first public H.E.S.S. files hold the field of view mirrored, and do not say so.
+        old = self.meta.get("CREATOR") == "SASH FITS::EventListWriter" and str(self.meta.get("HDUVERS")) == "0.2"
+        if old and bkg is not None and not bkg.has_offset_axis and bkg.fov_alignment == "RADEC":
+            return bkg.copy(fov_alignment="REVERSE_LON_RADEC")
+        return bkg
 
     @cached_property
     def rad_max(self) -> Any:
