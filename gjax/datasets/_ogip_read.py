@@ -50,9 +50,14 @@ class EffectiveArea:
 
 
 def column(
-    hdu: Any, name: str, path: Path, unit: str | None = None, default_unit: str = ""
+    hdu: Any,
+    name: str,
+    path: Path,
+    unit: str | None = None,
+    default_unit: str = "",
+    good: np.ndarray | None = None,
 ) -> tuple[np.ndarray, u.UnitBase]:
-    """Values (float, native byte order) and unit of a table column.
+    """Values (float, native byte order) and unit of a table column; 0 where they are not finite and not ``good``.
 
     Raises
     ------
@@ -72,6 +77,8 @@ def column(
     if unit is not None and not given.is_equivalent(unit):
         raise UnitError(f"{where}: column {name!r} is in {text!r}, expected a unit like {unit!r}")
     bad = ~np.isfinite(values)
+    if good is not None:
+        values, bad = np.where(bad & ~good, 0.0, values), bad & good
     if bad.any():
         raise DataFormatError(f"{where}: column {name!r} is not finite in rows {np.flatnonzero(bad)[:5].tolist()}")
     return values, given
@@ -100,11 +107,11 @@ def energy_axis(hdu: Any, low: str, high: str, name: str, path: Path) -> MapAxis
     return MapAxis(edges, unit=unit, name=name, interp="log")
 
 
-def _scaling(hdu: Any, name: str, default: float, path: Path) -> np.ndarray:
+def _scaling(hdu: Any, name: str, default: float, path: Path, good: np.ndarray | None = None) -> np.ndarray:
     """A scaling that OGIP lets be a column or a keyword."""
     n_channels = len(hdu.data)
     if name in hdu.columns.names:
-        values, _ = column(hdu, name, path)
+        values, _ = column(hdu, name, path, good=good)
     else:
         value = hdu.header.get(name, default)
         try:
@@ -134,9 +141,10 @@ def read_spectrum(path: str | PathLike[str]) -> Spectrum:
     path = Path(path)
     with open_fits(path) as hdus:
         hdu = get_hdu(hdus, "SPECTRUM", path)
-        counts, _ = column(hdu, "COUNTS", path)
-        if len(counts) == 0:
-            raise DataFormatError(f"{path}: HDU 'SPECTRUM': no rows")
+        if not isinstance(hdu, fits.BinTableHDU) or len(hdu.data) == 0:
+            raise DataFormatError(f"{path}: HDU 'SPECTRUM': expected a binary table with rows")
+        good = _scaling(hdu, "QUALITY", 0, path) == 0
+        counts, _ = column(hdu, "COUNTS", path, good=good)
         if np.any(counts < 0):
             raise DataFormatError(f"{path}: HDU 'SPECTRUM': column 'COUNTS' has negative values")
         header = dict(hdu.header)
@@ -144,7 +152,7 @@ def read_spectrum(path: str | PathLike[str]) -> Spectrum:
             exposure = float(header["EXPOSURE"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataFormatError(f"{path}: HDU 'SPECTRUM': keyword EXPOSURE is missing or not a number") from error
-        areascal = _scaling(hdu, "AREASCAL", 1.0, path)
+        areascal = _scaling(hdu, "AREASCAL", 1.0, path, good)
         if np.any(areascal != 1):
             log.warning("%s: AREASCAL is not 1: it scales the acceptance, the effective area is taken as it is", path)
         axis = None
@@ -154,8 +162,8 @@ def read_spectrum(path: str | PathLike[str]) -> Spectrum:
                 raise DataFormatError(f"{path}: {len(counts)} rows in HDU 'SPECTRUM' but {axis.nbin} in HDU 'EBOUNDS'")
         return Spectrum(
             counts=counts,
-            good=_scaling(hdu, "QUALITY", 0, path) == 0,
-            acceptance=_scaling(hdu, "BACKSCAL", 1.0, path) * areascal,
+            good=good,
+            acceptance=_scaling(hdu, "BACKSCAL", 1.0, path, good) * areascal,
             exposure=exposure,
             axis=axis,
             header=header,

@@ -88,10 +88,22 @@ def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_we
         from astropy.table import vstack
 
         fields["meta_table"] = vstack(tables, metadata_conflicts="silent")
-    times = [d.livetime for d in chosen if d.livetime is not None]
-    if times and "exposure" not in fields:
-        fields["meta"] = {"livetime": sum(times[1:], times[0])}
+    fields["meta"] = _meta(chosen)
     return type(first)(**fields)
+
+
+def _meta(datasets: list[Any]) -> dict[str, Any]:
+    """Entries of all datasets: one value where they agree, else the list of values; live times are summed."""
+    meta: dict[str, Any] = {}
+    for key in dict.fromkeys(key for dataset in datasets for key in dataset.meta):
+        values = [dataset.meta[key] for dataset in datasets if key in dataset.meta]
+        same = all(value is values[0] or repr(value) == repr(values[0]) for value in values)
+        meta[key] = values[0] if same else values
+    times = [dataset.livetime for dataset in datasets]
+    meta.pop("livetime", None)
+    if all(time is not None for time in times):
+        meta["livetime"] = sum(times[1:], times[0])
+    return meta
 
 
 def _all_or_none(datasets: list[Any], field: str) -> list[Any] | None:

@@ -113,7 +113,10 @@ class FluxPointsDataset:
 
     @property
     def mask_valid(self) -> np.ndarray:
-        """Points that the statistic is defined for: values with positive errors, and for "distrib" upper limits."""
+        """Points that the statistic is defined for: values with positive errors, and for "distrib" upper limits.
+
+        Points whose estimate did not succeed are left out.
+        """
         points = self.data
         err, errn, errp, limit = (points.norm(suffix) for suffix in ("_err", "_errn", "_errp", "_ul"))
         positive = np.zeros(len(points), dtype=bool)
@@ -124,6 +127,8 @@ class FluxPointsDataset:
         valid = ~points.is_ul & np.isfinite(points.norms["norm"]) & positive
         if self.stat_type == "distrib" and limit is not None:
             valid |= points.is_ul & (limit > 0)
+        if "success" in points.extra:
+            valid &= np.asarray(points.extra["success"]).reshape(len(points), -1).astype(bool).all(axis=1)
         return valid
 
     @property
@@ -145,8 +150,9 @@ class FluxPointsDataset:
 
         table = self.data.to_table()
         everything = np.ones(len(self.data), dtype=bool)
-        table["mask_fit"] = everything if self.mask_fit is None else self.mask_fit
-        table["mask_safe"] = everything if self.mask_safe is None else self.mask_safe
+        # One mask entry per energy and sky position, the shape in which Gammapy writes and expects them.
+        for key, mask in (("mask_fit", self.mask_fit), ("mask_safe", self.mask_safe)):
+            table[key] = (everything if mask is None else mask)[:, np.newaxis, np.newaxis]
         return write_points_table(table, path, gti=self.gti, overwrite=overwrite, name="TABLE")
 
     @classmethod
@@ -167,7 +173,7 @@ class FluxPointsDataset:
         stat_type = kwargs.pop("stat_type", "chi2")
         table, gti = read_points_table(path)
         masks = {
-            key: np.asarray(table[key]).astype(bool) if key in table.colnames else None
+            key: np.asarray(table[key]).astype(bool).reshape(-1) if key in table.colnames else None
             for key in ("mask_fit", "mask_safe")
         }
         points = FluxPoints.from_table(table, gti=gti, **kwargs)
