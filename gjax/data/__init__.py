@@ -10,3 +10,4 @@ from gjax.data.observation import Observation as Observation
 from gjax.data.observations import Observations as Observations
 from gjax.data.pointing import FixedPointingInfo as FixedPointingInfo
 from gjax.data.pointing import PointingMode as PointingMode
+from gjax.data.write import write_datastore as write_datastore
