@@ -8,13 +8,29 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from gjax.errors import MissingDataError
 from gjax.irf.background import integrate_log_log
 from gjax.maps import MapAxis, RegionGeom
 
-__all__ = ["background_counts", "exposure_values", "fov_coordinates", "region_positions"]
+__all__ = ["background_counts", "exposure_values", "fill_gaps", "fov_coordinates", "region_positions", "response"]
 
 # Positions per side of the grid on which responses are averaged over a region.
 N_GRID = 25
+
+
+def response(observation: Any, name: str) -> Any:
+    """Return a response of an observation.
+
+    Raises
+    ------
+    MissingDataError
+        If the observation has none of that type.
+    """
+    found = getattr(observation, name)
+    if found is None:
+        has = ", ".join(getattr(observation, "available_irfs", ())) or "none"
+        raise MissingDataError(f"observation {observation.obs_id}: no response of type {name!r}; it has: {has}")
+    return found
 
 
 def region_positions(geom: RegionGeom, *, use_region_center: bool = True) -> SkyCoord:
@@ -129,7 +145,7 @@ def background_counts(observation: Any, axis: MapAxis, positions: SkyCoord, soli
     counts
         Expected counts (axis.nbin).
     """
-    bkg = fill_gaps(observation.bkg)
+    bkg = fill_gaps(response(observation, "bkg"))
     edges = axis.edges
     if bkg.has_offset_axis:
         offset = observation.get_pointing_icrs().separation(positions)

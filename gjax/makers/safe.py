@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import Angle, SkyCoord
 
+from gjax.makers.project import response
 from gjax.maps import RegionNDMap
 
 __all__ = ["SafeMaskMaker"]
@@ -137,7 +138,7 @@ class SafeMaskMaker:
         values = np.ravel(dataset.exposure.data)
         offset = self._offset(observation)
         if offset is not None:
-            values = np.ravel(observation.aeff.evaluate(energy_true=energy, offset=offset).value)
+            values = np.ravel(response(observation, "aeff").evaluate(energy_true=energy, offset=offset).value)
         threshold = rising_threshold(energy.value, values, self.aeff_percent / 100)
         if np.isinf(threshold):
             log.warning(
@@ -152,7 +153,9 @@ class SafeMaskMaker:
             raise ValueError(f"dataset {dataset.name!r}: edisp-bias needs an energy dispersion")
         if offset is not None:
             axes = kernel.axes
-            kernel = observation.edisp.to_edisp_kernel(offset, energy_true=axes["energy_true"], energy=axes["energy"])
+            kernel = response(observation, "edisp").to_edisp_kernel(
+                offset, energy_true=axes["energy_true"], energy=axes["energy"]
+            )
         return u.Quantity(kernel.get_bias_energy(self.bias_percent / 100)).ravel()[0]
 
 
@@ -194,7 +197,7 @@ def _default_range(observation: Any) -> tuple[u.Quantity, u.Quantity]:
     """Energy range given in the header of the effective area."""
     limits = {"LO_THRES": 0.0, "HI_THRES": np.inf}
     for key in limits:
-        value = observation.aeff.meta.get(key)
+        value = response(observation, "aeff").meta.get(key)
         if value:
             limits[key] = float(value)
         else:

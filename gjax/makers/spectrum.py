@@ -12,7 +12,7 @@ from regions import CircleSkyRegion
 
 from gjax.datasets import SpectrumDataset
 from gjax.errors import DataFormatError
-from gjax.makers.project import background_counts, exposure_values, region_positions
+from gjax.makers.project import background_counts, exposure_values, region_positions, response
 from gjax.makers.rad_max import check_rad_max_geom, counts_in_rad_max
 from gjax.maps import MapAxis, RegionGeom, RegionNDMap
 
@@ -115,7 +115,7 @@ class SpectrumDatasetMaker:
 
     def make_exposure(self, geom: RegionGeom, axis: MapAxis, observation: Any) -> RegionNDMap:
         """Exposure [m2 s] of a region on a true energy axis, without containment correction; errors as in `run`."""
-        aeff, obs_id = observation.aeff, observation.obs_id
+        aeff, obs_id = response(observation, "aeff"), observation.obs_id
         _check_overlap(axis, aeff.axes["energy_true"], f"observation {obs_id}: effective area")
         if aeff.is_pointlike and not self.use_region_center:
             log.warning("observation %s: point-like responses hold for the centre of a region only", obs_id)
@@ -142,7 +142,7 @@ class SpectrumDatasetMaker:
 
     def make_background(self, geom: RegionGeom, observation: Any) -> RegionNDMap:
         """Expected background counts of a region from the background response; arguments and errors as in `run`."""
-        axis, bkg = geom.axes["energy"], observation.bkg
+        axis, bkg = geom.axes["energy"], response(observation, "bkg")
         if geom.is_all_point_sky_regions:
             raise ValueError("a point has no solid angle: no background can be taken from the background response")
         _check_overlap(axis, bkg.axes["energy"], f"observation {observation.obs_id}: background")
@@ -199,7 +199,7 @@ def make_edisp_kernel(geom: RegionGeom, axis: MapAxis, observation: Any) -> Any:
     DataFormatError
         If it holds values that are not numbers.
     """
-    edisp = observation.edisp
+    edisp = response(observation, "edisp")
     _check_overlap(axis, edisp.axes["energy_true"], f"observation {observation.obs_id}: energy dispersion")
     offset = observation.get_pointing_icrs().separation(geom.center_skydir)
     kernel = edisp.to_edisp_kernel(offset, energy_true=axis, energy=geom.axes["energy"])
@@ -240,7 +240,7 @@ def _containment(geom: RegionGeom, axis: MapAxis, observation: Any) -> np.ndarra
     if not isinstance(geom.region, CircleSkyRegion):
         raise ValueError(f"the containment correction needs a circle as region, got {type(geom.region).__name__}")
     offset = observation.get_pointing_icrs().separation(geom.center_skydir)
-    containment = observation.psf.containment(geom.region.radius, axis.center, offset)
+    containment = response(observation, "psf").containment(geom.region.radius, axis.center, offset)
     return np.ravel(u.Quantity(containment).to_value(""))
 
 
