@@ -65,7 +65,8 @@ def interpolate(
     Returns
     -------
     values
-        Interpolated values in the shape to which the coordinates broadcast, not clipped.
+        Interpolated values in the shape to which the coordinates broadcast, not clipped; NaN for coordinates that are
+        not finite.
 
     Examples
     --------
@@ -93,11 +94,13 @@ def interpolate(
     for corner in product((0, 1), repeat=len(brackets)):
         index = tuple(bracket[side] for bracket, side in zip(brackets, corner, strict=True))
         term = table[index]
-        for (_, _, weight), side in zip(brackets, corner, strict=True):
-            term = term * (weight if side else 1.0 - weight)
-        result = result + term
+        with np.errstate(invalid="ignore"):  # an infinite or NaN coordinate gives NaN
+            for (_, _, weight), side in zip(brackets, corner, strict=True):
+                term = term * (weight if side else 1.0 - weight)
+            result = result + term
     if log_values:
-        result = np.exp(result)
+        with np.errstate(over="ignore"):
+            result = np.exp(result)
         result = np.where(result <= 2 * LOG_FLOOR, 0.0, result)
     return np.broadcast_to(result, shape).copy()
 

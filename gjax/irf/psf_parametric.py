@@ -112,7 +112,7 @@ class EnergyDependentMultiGaussPSF(AbstractResponse):
         """
         rad = coordinate_value("rad", coords["rad"], "deg")
         sigmas, norms = self._components(coords["energy_true"], coords["offset"])
-        safe = np.where(norms > 0, sigmas, 1.0)
+        safe = np.where(norms > 0, sigmas, 1.0)  # also where a coordinate is NaN
         density = sum(n / (2 * np.pi * s**2 * DEG2) * np.exp(-0.5 * (rad / s) ** 2) for n, s in zip(norms, safe))
         return u.Quantity(density, "sr-1")
 

@@ -195,7 +195,7 @@ class AbstractResponse:
         method = method or self.default_method
         result = interpolate_table(self.axes, self.data, values, method=method, log_values=self.log_values)
         out = [outside(axis, value) for axis, value in zip(self.axes, values)]
-        return u.Quantity(np.where(self._beyond(out), 0.0, result), self.unit, copy=False)
+        return u.Quantity(np.where(self._beyond(out) | ~np.isfinite(result), 0.0, result), self.unit, copy=False)
 
     def _beyond(self, out: list[np.ndarray]) -> np.ndarray:
         """Where the response is zero, given where each coordinate is outside its axis."""
