@@ -56,7 +56,7 @@ class Likelihood:
     >>> result.success
     True
     >>> round(float(result.models["crab"].spectral_model.index.value), 2)
-    2.08
+    2.09
     """
 
     def __init__(self, datasets: Any, models: Any, *, _frozen: FrozenDatasets | None = None) -> None:
@@ -69,10 +69,10 @@ class Likelihood:
             if names.count(name) > 1:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
-        self._frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
-        self.problem, self.table = build_problem(self.models, names, self._frozen)
+        self.frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
+        self.problem, self.table = build_problem(self.models, names, self.frozen)
         if _frozen is None:
-            for message in self._frozen.undefined:
+            for message in self.frozen.undefined:
                 log.warning(message)
             if not jax.config.jax_enable_x64:
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
@@ -93,12 +93,12 @@ class Likelihood:
     @property
     def undefined(self) -> tuple[str, ...]:
         """Messages about bins that are left out because their statistic is not defined."""
-        return self._frozen.undefined
+        return self.frozen.undefined
 
     @property
     def n_bins(self) -> int:
         """Number of bins that enter the statistic."""
-        return int(sum(int(jnp.sum(bucket.mask)) for bucket in self._frozen.buckets))
+        return int(sum(int(jnp.sum(bucket.mask)) for bucket in self.frozen.buckets))
 
     @property
     def scale(self) -> np.ndarray:
@@ -136,7 +136,7 @@ class Likelihood:
 
     def with_models(self, models: Any) -> Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
-        return Likelihood(self.datasets, models, _frozen=self._frozen)
+        return Likelihood(self.datasets, models, _frozen=self.frozen)
 
     def freeze(self, *patterns: str) -> Likelihood:
         """Return a likelihood with the matching parameters frozen (``"background.*"``)."""
@@ -153,10 +153,10 @@ class Likelihood:
 
     def _spread(self, per_bucket: Sequence[Any]) -> dict[str, np.ndarray]:
         out: dict[int, np.ndarray] = {}
-        for members, values in zip(self._frozen.members, per_bucket):
+        for members, values in zip(self.frozen.members, per_bucket):
             rows = np.asarray(values)
             for row, i in zip(rows, members):
-                out[i] = row[: self._frozen.sizes[i]]
+                out[i] = row[: self.frozen.sizes[i]]
         return {self.names[i]: out[i] for i in range(len(self.datasets))}
 
     def _as_maps(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Likelihood:
         likelihood = self if models is None else self.with_models(models)
         mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
         parts = []
-        for bucket, m in zip(self._frozen.buckets, mu):
+        for bucket, m in zip(self.frozen.buckets, mu):
             if isinstance(bucket, OnOffSpectra):
                 alpha = jnp.where(bucket.alpha > 0, bucket.alpha, 1.0)
                 b = background_profile(m, bucket.counts, bucket.counts_off, alpha)
@@ -224,9 +224,9 @@ class Likelihood:
         """Return the statistic of every dataset, without priors."""
         likelihood = self if models is None else self.with_models(models)
         mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
-        parts = [bucket.statistic(m) for bucket, m in zip(self._frozen.buckets, mu)]
+        parts = [bucket.statistic(m) for bucket, m in zip(self.frozen.buckets, mu)]
         out = {}
-        for members, values in zip(self._frozen.members, parts):
+        for members, values in zip(self.frozen.members, parts):
             for row, i in zip(np.asarray(values), members):
                 out[self.names[i]] = float(row.sum())
         return {name: out[name] for name in self.names}
@@ -271,7 +271,7 @@ class Likelihood:
         """Say what was built: datasets, bins, sources, free parameters, and what was left out."""
         free = f"{len(self.free_names)} free of {self.table.size} parameters"
         lines = [f"Likelihood of {len(self.datasets)} datasets, {self.n_bins} bins, {free}"]
-        for bucket, members in zip(self._frozen.buckets, self._frozen.members):
+        for bucket, members in zip(self.frozen.buckets, self.frozen.members):
             names = ", ".join(self.names[i] for i in members[:4]) + (", ..." if len(members) > 4 else "")
             shape = "x".join(
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])

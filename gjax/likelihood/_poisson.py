@@ -52,7 +52,8 @@ def cash(mu: Array, n: Array) -> Array:
     has_counts = n > 0
     x = jnp.where(has_counts, mu / jnp.where(has_counts, n, 1.0) - 1.0, 0.0)
     deviance = n * (x - log_ratio(mu, n))
-    return 2 * jnp.where(has_counts, deviance, mu)
+    # an empty bin pushes a negative prediction back; at zero the slope is that of the physical side
+    return 2 * jnp.where(has_counts, deviance, jnp.where(mu < 0, -mu, mu))
 
 
 def cash_weight(mu: Array, n: Array) -> Array:

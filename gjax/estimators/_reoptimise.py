@@ -1,0 +1,100 @@
+"""Flux points with the other free parameters re-optimised in every band: one fit per band, in one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.errors import FitError
+from gjax.estimators._lanes import Lanes
+from gjax.freeze import Likelihood
+from gjax.inference import CONVERGED, find_crossing, hessian, invert_information, minimise
+from gjax.likelihood import Problem
+from gjax.models import Models, ScaleSpectralModel
+from gjax.parameters import Parameter
+
+__all__ = ["estimate_reoptimised"]
+
+
+def _with_masks(problem: Problem, masks: tuple[Array, ...]) -> Problem:
+    return eqx.tree_at(lambda p: [bucket.mask for bucket in p.buckets], problem, list(masks))
+
+
+@jax.jit
+def _one_band_each(
+    problem: Problem,
+    masks: tuple[Array, ...],
+    x0: Array,
+    position: Array,
+    scan: Array,
+    n_sigma: Array,
+    n_sigma_ul: Array,
+) -> dict[str, Any]:
+    is_norm = jnp.arange(x0.shape[0]) == position
+
+    def band(masks: tuple[Array, ...]) -> dict[str, Any]:
+        here = _with_masks(problem, masks)
+        best = minimise(here, x0, jnp.zeros(x0.shape, bool))
+        covariance, is_positive = invert_information(hessian(here, best.x), here)
+        fisher, _ = invert_information(best.fisher, here)
+        covariance = jnp.where(is_positive, covariance, fisher)
+        width = jnp.sqrt(covariance[position, position])
+        ray = covariance[:, position] / width
+
+        def cross(sign: float, level: Array) -> Array:
+            return find_crossing(here, best.x, best.statistic, sign * ray, is_norm, level).distance * width
+
+        null = minimise(here, jnp.where(is_norm, 0.0, best.x), is_norm)
+        profile = jax.vmap(lambda norm: minimise(here, jnp.where(is_norm, norm, best.x), is_norm).statistic)(scan)
+        return {
+            "norm": best.x[position],
+            "norm_err": n_sigma * width,
+            "norm_errn": cross(-1.0, n_sigma**2),
+            "norm_errp": cross(1.0, n_sigma**2),
+            "norm_ul": best.x[position] + cross(1.0, n_sigma_ul**2),
+            "ts": null.statistic - best.statistic,
+            "stat": best.statistic,
+            "stat_null": null.statistic,
+            "stat_scan": profile,
+            "success": best.status == CONVERGED,
+        }
+
+    return jax.vmap(band)(masks)
+
+
+def estimate_reoptimised(
+    likelihood: Likelihood, source: str, lanes: Lanes, bands: Array, scan: Array, n_sigma: Array, n_sigma_ul: Array
+) -> dict[str, Any]:
+    """Return norms, errors, limits, test statistics and scans of all bands, other free parameters re-optimised.
+
+    Raises
+    ------
+    FitError
+        If a parameter of the source is linked to one that stays free.
+    """
+    norm = Parameter(1.0, scale=1.0)
+    models = []
+    for model in likelihood.models.freeze(f"{source}.*"):
+        if model.name == source:
+            scaled = ScaleSpectralModel(model.spectral_model, norm)
+            model = dataclasses.replace(model, spectral_model=scaled)
+        models.append(model)
+    scaled_likelihood = likelihood.with_models(Models(models))
+    name = f"{source}.spectral.norm"
+    if name not in scaled_likelihood.free_names:
+        raise FitError(f"source {source!r}: its spectral model already has a parameter called 'norm'")
+    position = scaled_likelihood.free_names.index(name)
+    masks = tuple(jnp.stack([lane == band for band in range(len(bands))]) for lane in lanes.lane)
+    x0 = scaled_likelihood.padded(scaled_likelihood.x0)
+    arguments = jnp.asarray(position), scan, n_sigma, n_sigma_ul
+    values = _one_band_each(scaled_likelihood.problem, masks, x0, *arguments)
+    good = values["success"] & bands
+    return {
+        key: good if key == "success" else jnp.where(good if v.ndim == 1 else good[:, None], v, jnp.nan)
+        for key, v in values.items()
+    }

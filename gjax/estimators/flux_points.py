@@ -1,0 +1,228 @@
+"""Flux points: the norm of a source in bands of energy."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gjax.datasets import FluxPoints
+from gjax.errors import FitError
+from gjax.estimators._lanes import Lanes, estimate
+from gjax.estimators._reoptimise import estimate_reoptimised
+from gjax.freeze import FitResult, Likelihood
+from gjax.likelihood import FluxPointSets, full_theta, predict_sources
+from gjax.units import attach_unit, to_canonical
+
+__all__ = ["FluxPointsEstimator"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FluxPointsEstimator:
+    """Measures the flux of a source in bands of reconstructed energy, all bands in one batch.
+
+    In every band the spectral shape is kept and its norm is fitted to the bins inside, over all datasets together.
+
+    Parameters
+    ----------
+    energy_edges
+        Edges of the bands (Quantity, or numbers in TeV); they are moved to the nearest edges of the data.
+    source
+        Name of the source.
+    n_sigma
+        Significance of the errors.
+    n_sigma_ul
+        Significance of the upper limits: the statistic rises by ``n_sigma_ul**2`` above its minimum.
+    reoptimize
+        Also re-optimise all free parameters that do not belong to the source (nuisances, other sources).
+    norm_scan
+        Norms at which the likelihood is scanned; the default is 11 values from 0.2 to 5.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not increase, or lie outside the data.
+
+    Examples
+    --------
+    >>> estimator = FluxPointsEstimator(energy_edges=[1, 3, 10], source="crab")
+    >>> estimator.n_sigma_ul
+    2.0
+    """
+
+    energy_edges: Any
+    source: str = "source"
+    n_sigma: float = 1.0
+    n_sigma_ul: float = 2.0
+    reoptimize: bool = False
+    norm_scan: Any = None
+
+    def __post_init__(self) -> None:
+        edges = np.atleast_1d(to_canonical(self.energy_edges, "TeV", "energy_edges"))
+        if len(edges) < 2 or not np.all(np.diff(edges) > 0) or edges[0] <= 0:
+            raise ValueError(f"energy_edges: expected at least two increasing energies, got {edges.tolist()} TeV")
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Edges of the bands [TeV]."""
+        return np.atleast_1d(to_canonical(self.energy_edges, "TeV", "energy_edges"))
+
+    @property
+    def scan(self) -> np.ndarray:
+        """Norms of the likelihood scan."""
+        return np.geomspace(0.2, 5.0, 11) if self.norm_scan is None else np.asarray(self.norm_scan, dtype=float)
+
+    def run(self, likelihood: Likelihood | FitResult) -> FluxPoints:
+        """Estimate the flux points.
+
+        Parameters
+        ----------
+        likelihood
+            A likelihood at the spectrum to use as reference, or the result of a fit.
+
+        Returns
+        -------
+        points
+            Norms on the source's spectrum with symmetric and asymmetric errors, upper limits, TS, likelihood scans,
+            counts and predicted counts per dataset, and ``success``; a band without data holds NaN.
+
+        Raises
+        ------
+        FitError
+            If the source does not exist or no dataset has counts.
+        """
+        if isinstance(likelihood, FitResult):
+            likelihood = likelihood.likelihood
+        low, high = snap_edges(likelihood, self.edges)
+        lanes = make_lanes(likelihood, self.source, low, high)
+        has_data = bands_with_data(lanes, len(low))
+        run = estimate_reoptimised if self.reoptimize else estimate
+        arguments: list[Any] = [lanes, jnp.asarray(has_data), jnp.asarray(self.scan)]
+        if self.reoptimize:
+            arguments = [likelihood, self.source, *arguments]
+        values = run(*arguments, jnp.asarray(float(self.n_sigma)), jnp.asarray(float(self.n_sigma_ul)))
+        return to_flux_points(likelihood, self, lanes, low, high, {key: np.asarray(v) for key, v in values.items()})
+
+
+def _axes(likelihood: Likelihood) -> dict[int, np.ndarray]:
+    found = {}
+    for i, dataset in enumerate(likelihood.datasets):
+        counts = getattr(dataset, "counts", None)
+        if counts is not None:
+            found[i] = counts.geom.axes["energy"].edges.to_value("TeV")
+    if not found:
+        raise FitError("flux points need datasets with counts")
+    return found
+
+
+def snap_edges(likelihood: Likelihood, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper ends of the bands, moved to the nearest edges of the first dataset's energy axis.
+
+    Raises
+    ------
+    ValueError
+        If no band is left inside the data.
+    """
+    axis = next(iter(_axes(likelihood).values()))
+    nearest = np.abs(np.log(edges[:, None] / axis)).argmin(axis=1)
+    snapped = axis[np.unique(nearest)]
+    if len(snapped) < 2 or edges[-1] <= axis[0] or edges[0] >= axis[-1]:
+        given = f"{edges[0]:g} to {edges[-1]:g} TeV"
+        raise ValueError(f"energy_edges: {given} leave no band; the data cover {axis[0]:g} to {axis[-1]:g} TeV")
+    return snapped[:-1], snapped[1:]
+
+
+def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.ndarray) -> Lanes:
+    """Assign every bin that lies inside a band to it, and predict the source and the rest."""
+    group, position = likelihood.locate(source)
+    problem = likelihood.problem
+    per_group = predict_sources(problem, full_theta(problem, likelihood.padded(likelihood.x0)))
+    axes = _axes(likelihood)
+    signal, rest, lanes = [], [], []
+    for k, bucket in enumerate(problem.buckets):
+        total = sum(jnp.sum(g[k], axis=0) for g in per_group)
+        signal.append(per_group[group][k][position])
+        rest.append(total - signal[-1])
+        lane = np.full(bucket.mask.shape, len(low), dtype=np.int32)
+        if not isinstance(bucket, FluxPointSets):
+            for row, i in enumerate(likelihood.frozen.members[k]):
+                bottom, top = axes[i][:-1], axes[i][1:]
+                band = np.searchsorted(high, bottom * (1 + 1e-6), side="right")
+                safe = np.minimum(band, len(low) - 1)
+                inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
+                lane[row, : len(bottom)] = np.where(inside, safe, len(low))
+        lanes.append(jnp.asarray(np.where(np.asarray(bucket.mask), lane, len(low))))
+    return Lanes(problem.buckets, tuple(signal), tuple(rest), tuple(lanes))
+
+
+def _sum_bands(values: np.ndarray, lane: np.ndarray, n: int) -> np.ndarray:
+    out = np.zeros((len(lane), n + 1))
+    for row, (v, index) in enumerate(zip(values, lane)):
+        np.add.at(out[row], index, v)
+    return out[:, :n]
+
+
+def bands_with_data(lanes: Lanes, n: int) -> np.ndarray:
+    """Return which bands hold bins where the source is seen."""
+    seen = [
+        _sum_bands(np.asarray(s > 0, float), np.asarray(lane), n).sum(axis=0)
+        for s, lane in zip(lanes.signal, lanes.lane)
+    ]
+    return np.sum(seen, axis=0) > 0
+
+
+def to_flux_points(
+    likelihood: Likelihood,
+    estimator: FluxPointsEstimator,
+    lanes: Lanes,
+    low: np.ndarray,
+    high: np.ndarray,
+    values: dict[str, Any],
+) -> FluxPoints:
+    """Put energies, reference fluxes and units on the norms."""
+    n = len(low)
+    model: Any = likelihood.models[estimator.source].spectral_model.filled()
+    e_ref = np.sqrt(low * high)
+    reference = {
+        "dnde": np.asarray(model.evaluate(jnp.asarray(e_ref))),
+        "flux": np.asarray(model.integrate(jnp.asarray(low), jnp.asarray(high), nodes=32)),
+        "eflux": np.asarray(model.integrate_energy(jnp.asarray(low), jnp.asarray(high), nodes=32)),
+    }
+    counts = np.full((n, len(likelihood.datasets)), np.nan)
+    excess, npred = counts.copy(), counts.copy()
+    norm = np.append(np.nan_to_num(values["norm"]), 0.0)
+    background = likelihood.npred_background()
+    for bucket, signal, rest, lane, members in zip(
+        lanes.buckets, lanes.signal, lanes.rest, lanes.lane, likelihood.frozen.members
+    ):
+        if isinstance(bucket, FluxPointSets):
+            continue
+        index = np.asarray(lane)
+        scaled = norm[index] * np.asarray(signal)
+        for row, i in enumerate(members):
+            size = likelihood.frozen.sizes[i]
+            b = np.zeros(index.shape[1])
+            b[:size] = background[likelihood.names[i]].data.reshape(-1)
+            counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], index[row : row + 1], n)  # type: ignore[attr-defined]
+            excess[:, i] = _sum_bands(scaled[row : row + 1], index[row : row + 1], n)
+            other = np.asarray(rest)[row] + b
+            npred[:, i] = excess[:, i] + _sum_bands(other[None], index[row : row + 1], n)
+    good = values["success"]
+    extra = {key: values[key] for key in ("ts", "stat", "stat_null", "stat_scan", "success")}
+    extra["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
+    extra["norm_scan"] = np.broadcast_to(estimator.scan, (n, len(estimator.scan))).copy()
+    extra["counts"] = counts
+    extra["npred"] = np.where(good[:, None], npred, np.nan)
+    extra["npred_excess"] = np.where(good[:, None], excess, np.nan)
+    return FluxPoints(
+        e_ref=attach_unit(e_ref, "TeV"),
+        e_min=attach_unit(low, "TeV"),
+        e_max=attach_unit(high, "TeV"),
+        norms={key: values[key] for key in ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")},
+        reference=reference,
+        extra=extra,
+        sed_type_init="likelihood",
+        meta={"n_sigma": estimator.n_sigma, "n_sigma_ul": estimator.n_sigma_ul, "source": estimator.source},
+    )
