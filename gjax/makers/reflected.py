@@ -46,8 +46,8 @@ class ReflectedRegionsBackgroundMaker:
     Examples
     --------
     >>> maker = ReflectedRegionsBackgroundMaker(exclusion_mask="icrs;circle(84.5, 21.2, 0.3)", min_distance="0.2 rad")
-    >>> maker.region_finder.min_distance.rad
-    0.2
+    >>> print(maker.region_finder.min_distance)
+    0.2 rad
     """
 
     tag = "ReflectedRegionsBackgroundMaker"
