@@ -286,11 +286,16 @@ def _read_index(path: Path) -> list[tuple[str, str | None, Path]]:
 
     if not path.is_file():
         raise MissingDataError(f"{path}: no such file")
-    content = yaml.safe_load(path.read_text())
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict) or not isinstance(content.get("datasets"), list):
         raise ConfigError(f"{path}: expected a list under the key 'datasets'")
     found: list[tuple[str, str | None, Path]] = []
     for number, entry in enumerate(content["datasets"]):
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{path}: dataset {number}: expected the keys name, type and filename, got {entry!r}")
         lacking = {"name", "type", "filename"} - set(entry)
         if lacking:
             raise ConfigError(f"{path}: dataset {number}: missing keys {', '.join(sorted(lacking))}")

@@ -23,9 +23,7 @@ def make(name, *, seed=0, mask=(True, True, True), **changes):
         "counts_off": RegionNDMap(GEOM, data=rng.poisson(50, 3).astype(float)),
         "acceptance": 1.0,
         "acceptance_off": rng.integers(5, 20, 3).astype(float),
-        "exposure": RegionNDMap(
-            GEOM_TRUE, data=rng.uniform(1, 5, 4), unit="m2 s", meta={"livetime": (seed + 1) * u.h}
-        ),
+        "exposure": RegionNDMap(GEOM_TRUE, data=rng.uniform(1, 5, 4), unit="m2 s", meta={"livetime": (seed + 1) * u.h}),
         "edisp": EDispKernel([TRUE, ENERGY], rng.dirichlet(np.ones(3), 4)),
         "mask_safe": np.array(mask),
     }
