@@ -492,7 +492,7 @@ def _as_quantity(value: Any, unit: Any, name: str) -> u.Quantity:
     """Quantity in ``unit`` (in its own unit if ``unit`` is empty); plain numbers are taken to be in ``unit``."""
     try:
         quantity = value if isinstance(value, u.Quantity) else u.Quantity(value, dtype=float)
-    except TypeError:
+    except (TypeError, ValueError):
         quantity = u.Quantity([u.Quantity(item) for item in value])
     unit = u.Unit(unit)
     if quantity.unit == u.dimensionless_unscaled and unit != u.dimensionless_unscaled:

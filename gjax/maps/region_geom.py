@@ -228,13 +228,13 @@ class RegionGeom:
                 return (areas * pixel).to("sr")
         x0, y0 = self.to_pixel_coord(self.center_skydir)
         half = region_radius(self._required_region()) / np.sqrt(pixel.value) * 1.01
-        grid = np.linspace(-half, half, 2001)
+        grid = np.linspace(-half, half, 1001)
         grid = 0.5 * (grid[1:] + grid[:-1])
         x, y = np.meshgrid(x0 + grid, y0 + grid)
         return (np.count_nonzero(self.contains_wcs_pix((x, y))) * (grid[1] - grid[0]) ** 2 * pixel).to("sr")
 
     def solid_angle(self) -> u.Quantity:
-        """Area of the region in the tangent plane [sr]; overlapping unions are counted on a grid of 2000 x 2000."""
+        """Area of the region in the tangent plane [sr]; overlapping unions are counted on a grid of 1000 x 1000."""
         return self._solid_angle
 
     def bin_volume(self) -> u.Quantity:

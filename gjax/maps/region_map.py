@@ -215,14 +215,18 @@ class RegionNDMap:
 
     __hash__ = None  # type: ignore[assignment]
 
+    @staticmethod
+    def _bare(other: Any) -> np.ndarray:
+        return other.data if isinstance(other, RegionNDMap) else np.asarray(other)
+
     def __and__(self, other: Any) -> RegionNDMap:
-        return self.copy(data=np.logical_and(self._data, self._operand(other)), unit="")
+        return self.copy(data=np.logical_and(self._data, self._bare(other)), unit="")
 
     def __or__(self, other: Any) -> RegionNDMap:
-        return self.copy(data=np.logical_or(self._data, self._operand(other)), unit="")
+        return self.copy(data=np.logical_or(self._data, self._bare(other)), unit="")
 
     def __xor__(self, other: Any) -> RegionNDMap:
-        return self.copy(data=np.logical_xor(self._data, self._operand(other)), unit="")
+        return self.copy(data=np.logical_xor(self._data, self._bare(other)), unit="")
 
     def __invert__(self) -> RegionNDMap:
         return self.copy(data=np.logical_not(self._data), unit="")
