@@ -102,6 +102,9 @@ def demo(arguments: argparse.Namespace) -> int:
     from gjax.fits import expand_path
 
     out = expand_path(arguments.out)
+    import gjax
+
+    gjax.enable_x64()
     print(f"simulating four runs of a Crab-like source in {out / 'data'}", file=sys.stderr)
     settings, truth = prepare_demo(out, seed=arguments.seed)
     return _finish(settings, out, arguments, truth=truth)
@@ -110,7 +113,10 @@ def demo(arguments: argparse.Namespace) -> int:
 def _finish(settings: Any, out: Path, arguments: argparse.Namespace, truth: Any = None) -> int:
     import dataclasses
 
-    from gjax.analysis.run import run
+    import gjax
+    from gjax.analysis.runner import run
+
+    gjax.enable_x64()
 
     if arguments.no_sampling:
         settings = settings.replace(sampling=dataclasses.replace(settings.sampling, enabled=False))

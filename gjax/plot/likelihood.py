@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gjax.plot.style import COLORS, axes_for, style
+from gjax.plot.style import COLORS, axes_for, scaled_label, style
 
 __all__ = ["plot_contour", "plot_profile"]
 
@@ -17,7 +17,8 @@ def plot_profile(
     stat: ArrayLike,
     *,
     best: float | None = None,
-    label: str = "",
+    name: str = "",
+    unit: str = "",
     sigmas: tuple[float, ...] = (1.0, 2.0),
     color: str | None = None,
     ax: Any = None,
@@ -32,8 +33,8 @@ def plot_profile(
         Fit statistic, other parameters re-optimised.
     best
         Best value, marked with a line.
-    label
-        Name and unit of the parameter.
+    name, unit
+        The parameter.
     sigmas
         Levels to mark.
     color
@@ -49,7 +50,7 @@ def plot_profile(
     Examples
     --------
     >>> from gjax.plot import new_figure
-    >>> ax = plot_profile([1, 2, 3], [4, 0, 4], best=2, label="index", ax=new_figure().add_subplot())
+    >>> ax = plot_profile([1, 2, 3], [4, 0, 4], best=2, name="index", ax=new_figure().add_subplot())
     >>> ax.get_xlabel()
     'index'
     """
@@ -59,6 +60,8 @@ def plot_profile(
     with style():
         ax = axes_for(ax)
         delta = stat - np.nanmin(stat)
+        factor, label = scaled_label(name, unit, values)
+        values = values * factor
         ax.plot(values, delta, color=color or COLORS["model"])
         for sigma in sigmas:
             ax.axhline(sigma**2, color=COLORS["background"], lw=1, ls="--")
@@ -74,7 +77,7 @@ def plot_profile(
                 color="#555555",
             )
         if best is not None:
-            ax.axvline(best, color=COLORS["alternative"], lw=1.3, ls="--")
+            ax.axvline(best * factor, color=COLORS["alternative"], lw=1.3, ls="--")
         ax.set_xlim(values.min(), values.max())
         ax.set_ylim(0, max(1.15 * np.nanmax(delta), 1.2 * max(sigmas) ** 2) if len(delta) else None)
         ax.set_xlabel(label)
@@ -87,8 +90,8 @@ def plot_contour(
     y: ArrayLike,
     *,
     best: tuple[float, float] | None = None,
-    xlabel: str = "",
-    ylabel: str = "",
+    names: tuple[str, str] = ("", ""),
+    units: tuple[str, str] = ("", ""),
     label: str = "",
     color: str | None = None,
     fill: bool = True,
@@ -102,8 +105,10 @@ def plot_contour(
         Points along the contour.
     best
         Best values, marked with a cross.
-    xlabel, ylabel, label
-        Labels.
+    names, units
+        The parameters.
+    label
+        Text of the legend.
     color, fill
         Look.
     ax
@@ -118,11 +123,13 @@ def plot_contour(
     color = color or COLORS["model"]
     with style():
         ax = axes_for(ax, 5.6, 4.8)
+        (factor_x, xlabel), (factor_y, ylabel) = (scaled_label(n, t, v) for n, t, v in zip(names, units, (x, y)))
+        x, y = x * factor_x, y * factor_y
         ax.plot(np.append(x, x[0]), np.append(y, y[0]), color=color, label=label or None)
         if fill:
             ax.fill(x, y, color=color, alpha=0.15, lw=0)
         if best is not None:
-            ax.plot(*best, "+", ms=10, mew=1.8, color=COLORS["on"])
+            ax.plot(best[0] * factor_x, best[1] * factor_y, "+", ms=10, mew=1.8, color=COLORS["on"])
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         if label:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from gjax.plot.style import COLORS, style
+from gjax.plot.style import COLORS, axes_for, scaled_label, style
 
 __all__ = ["plot_corner", "plot_trace"]
 
@@ -18,21 +18,14 @@ LEVELS = 1.0 - np.exp(-0.5 * np.array([2.0, 1.0]) ** 2)
 
 
 def _scaled(name: str, values: np.ndarray, unit: str) -> tuple[np.ndarray, float, str]:
-    """Take a power of ten out of small or large numbers."""
-    typical = np.median(np.abs(values))
-    exponent = int(np.floor(np.log10(typical))) if typical > 0 else 0
-    if -3 < exponent < 4:
-        exponent = 0
-    power = f"10^{{{exponent}}}" if exponent else ""
-    unit_text = "\\,".join(_unit_part(p) for p in unit.split())
-    inside = "\\,".join(t for t in (power, unit_text) if t)
-    short = name.rsplit(".", 1)[-1] if "[" not in name else name.split(".", 1)[-1]
-    return values * 10.0**-exponent, 10.0**-exponent, f"{short}" + (f"\n[${inside}$]" if inside else "")
+    factor, label = scaled_label(name, unit, values)
+    return values * factor, factor, label.replace(" [", "\n[")
 
 
-def _unit_part(part: str) -> str:
-    head = part.rstrip("-0123456789.")
-    return f"{head}^{{{part[len(head) :]}}}" if part != head else part
+def _short_names(names: list[str]) -> list[str]:
+    """Last parts of the names where they are unique."""
+    last = [name.rsplit(".", 1)[-1] for name in names]
+    return last if len(set(last)) == len(last) else names
 
 
 def _density_levels(density: np.ndarray, fractions: np.ndarray) -> np.ndarray:
@@ -105,7 +98,7 @@ def plot_corner(
             "samples: expected the same number, at least 2, for every parameter; got "
             + ", ".join(f"{n}: {len(r)}" for n, r in zip(names, raw))
         )
-    scaled = [_scaled(n, r, (units or {}).get(n, "")) for n, r in zip(names, raw)]
+    scaled = [_scaled(s, r, (units or {}).get(n, "")) for n, s, r in zip(names, _short_names(names), raw)]
     count = len(names)
     with style():
         if figure is None:
@@ -225,8 +218,6 @@ def plot_trace(samples: ArrayLike, *, label: str = "", ax: Any = None) -> Any:
     >>> plot_trace([[1, 2, 1], [2, 2, 1]], label="index", ax=new_figure().add_subplot()).get_ylabel()
     'index'
     """
-    from gjax.plot.style import axes_for
-
     with style():
         ax = axes_for(ax, height=2.4)
         for chain in np.atleast_2d(np.asarray(samples, dtype=float)):

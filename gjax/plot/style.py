@@ -12,7 +12,17 @@ from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-__all__ = ["COLORS", "axes_for", "energy_ticks", "new_axes", "new_figure", "save", "style", "unit_label"]
+__all__ = [
+    "COLORS",
+    "axes_for",
+    "energy_ticks",
+    "new_axes",
+    "new_figure",
+    "save",
+    "scaled_label",
+    "style",
+    "unit_label",
+]
 
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, slightly darkened where lines are thin.
 COLORS = {
@@ -201,6 +211,37 @@ def unit_label(name: str, unit: Any = "") -> str:
         return f"{name} [{parts[0]}]"
     joined = "\\,".join(parts)
     return f"{name} [${joined}$]"
+
+
+def scaled_label(name: str, unit: str, values: Any) -> tuple[float, str]:
+    """Return a power of ten that makes values readable, and a label that says so.
+
+    Parameters
+    ----------
+    name, unit
+        What the axis shows.
+    values
+        Typical values; their median size counts.
+
+    Returns
+    -------
+    factor, label
+        Multiply values by the factor.
+
+    Examples
+    --------
+    >>> factor, label = scaled_label("amplitude", "cm-2 s-1", [3.8e-11])
+    >>> round(factor * 3.8e-11, 2), "10^{-11}" in label
+    (3.8, True)
+    """
+    sizes = np.abs(np.asarray(values, dtype=float))
+    sizes = sizes[np.isfinite(sizes)]
+    typical = float(np.median(sizes)) if sizes.size else 0.0
+    exponent = int(np.floor(np.log10(typical))) if typical > 0 else 0
+    exponent = 0 if -3 < exponent < 4 else exponent
+    text = unit_label("", unit).strip("[]$ ") if unit else ""
+    inside = "\\,".join(t for t in (f"10^{{{exponent}}}" if exponent else "", text) if t)
+    return 10.0**-exponent, f"{name} [${inside}$]" if inside else name
 
 
 def save(figure: Figure, path: Any, *, dpi: float = 150) -> Any:

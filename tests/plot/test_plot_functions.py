@@ -112,8 +112,9 @@ def test_counts_map_counts_every_event_inside(tmp_path):
     events = SkyCoord(83.6 + rng.normal(0, 0.2, 500), 22 + rng.normal(0, 0.2, 500), unit="deg")
     wcs, npix = image_wcs(center, "4 deg", "0.05 deg")
     circle = CircleSkyRegion(center, 0.2 * u.deg)
-    regions = {"on_region": circle, "off_regions": [circle | circle, None], "exclusion_regions": [PointSkyRegion(center)]}
+    regions = {"on_region": circle, "off_regions": [circle | circle, None]}
     ax = plot.new_axes(projection=wcs)
+    regions["exclusion_regions"] = [PointSkyRegion(center)]
     plot.plot_counts_map(events, center, width="4 deg", binsz="0.05 deg", smooth=0, ax=ax, **regions)
     image = np.asarray(ax.images[0].get_array()) ** 2
     assert image.shape == (npix, npix)
@@ -147,7 +148,7 @@ def test_corner_plot_of_a_constant_and_of_few_samples(tmp_path):
 
 def test_profile_and_contour():
     x = np.linspace(1, 3, 11)
-    ax = plot.plot_profile(x, 5 + (x - 2) ** 2 / 0.01, best=2, label="index", ax=plot.new_axes())
+    ax = plot.plot_profile(x, 5 + (x - 2) ** 2 / 0.01, best=2, name="index", ax=plot.new_axes())
     assert ax.lines[0].get_ydata().min() == 0
     with pytest.raises(ValueError, match="11 values and 2 statistics"):
         plot.plot_profile(x, [1, 2], ax=plot.new_axes())

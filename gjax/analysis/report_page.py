@@ -1,0 +1,159 @@
+"""The page that shows an analysis: what was found, whether to trust it, and how it was made."""
+
+from __future__ import annotations
+
+import html
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gjax.analysis.report import Report, image_html, statement, table_html
+from gjax.analysis.result import AnalysisResult
+
+__all__ = ["versions", "write_report"]
+
+PACKAGES = ("gjax", "jax", "equinox", "numpyro", "numpy", "scipy", "astropy", "regions", "matplotlib")
+NAMES = {
+    "name": "parameter",
+    "posterior_mean": "posterior mean",
+    "posterior_std": "posterior std",
+    "ess_bulk": "ESS bulk",
+    "ess_tail": "ESS tail",
+    "r_hat": "R-hat",
+    "sqrt_ts": "significance",
+    "n_fit_bins": "bins in fit",
+    "counts_off": "off counts",
+}
+
+
+def versions() -> dict[str, str]:
+    """Return versions of what an analysis runs on.
+
+    Examples
+    --------
+    >>> "numpy" in versions()
+    True
+    """
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            import gjax
+
+            found[name] = getattr(gjax, "__version__", "?") if name == "gjax" else "not installed"
+    return found
+
+
+def write_report(result: AnalysisResult) -> Path:
+    """Write ``report.html`` from what there is, and note it in the result."""
+    from gjax.fits import expand_path
+
+    config = result.config
+    ids = ", ".join(str(i) for i in config.data.obs_ids) or "all observations"
+    stamp = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    report = Report(config.general.title, f"{expand_path(config.data.datastore)}: {ids} · {stamp}")
+    _summary(report, result)
+    _data(report, result)
+    _spectrum(report, result)
+    _posterior(report, result)
+    _provenance(report, result)
+    result.files["report"] = report.write(result.out / "report.html")
+    return result.files["report"]
+
+
+def _figure(result: AnalysisResult, name: str, caption: str) -> str:
+    return image_html(result.files[name], caption) if name in result.files else ""
+
+
+def _summary(report: Report, result: AnalysisResult) -> None:
+    parts = [statement(good, text) for good, text in result.statements]
+    if result.fit is not None:
+        parts.append(table_html(result.comparison(), names=NAMES))
+        if result.truth is not None:
+            parts.append("<p>The pull is (fit − true) / error; two of three should lie between −1 and 1.</p>")
+    report.add("Result", *parts)
+
+
+def _data(report: Report, result: AnalysisResult) -> None:
+    if result.datasets is None:
+        return
+    columns = [
+        "name",
+        "counts",
+        "counts_off",
+        "acceptance_off",
+        "background",
+        "excess",
+        "sqrt_ts",
+        "livetime",
+        "n_fit_bins",
+    ]
+    table = result.datasets.info_table(cumulative=False)
+    parts = [table_html(table, columns=columns, names=NAMES)]
+    figures = _figure(result, "counts_map", "All events on the sky, with the region of the source and the off regions.")
+    figures += _figure(result, "counts_spectrum", "Counts in the on region; shaded energies are not used in the fit.")
+    parts.append(f"<div class='pair'>{figures}</div>")
+    report.add("Data", *parts)
+
+
+def _spectrum(report: Report, result: AnalysisResult) -> None:
+    if result.fit is None:
+        return
+    figures = _figure(
+        result, "excess", "Excess with the fit and its 1 sigma band; residuals are signed roots of the deviance."
+    )
+    figures += _figure(result, "sed", "Spectral energy distribution with 1 sigma band; arrows are upper limits (95 %).")
+    parts = [
+        f"<div class='pair'>{figures}</div>",
+        "<h3>Parameters</h3>",
+        table_html(result.fit.to_table(), names=NAMES),
+    ]
+    if result.flux_points is not None:
+        points = result.flux_points.to_table("e2dnde")
+        columns = [
+            "e_ref",
+            "e_min",
+            "e_max",
+            "e2dnde",
+            "e2dnde_err",
+            "e2dnde_errn",
+            "e2dnde_errp",
+            "e2dnde_ul",
+            "sqrt_ts",
+            "is_ul",
+        ]
+        parts += ["<h3>Flux points</h3>", table_html(points, columns=columns, names=NAMES)]
+    report.add("Spectrum", *parts)
+
+
+def _posterior(report: Report, result: AnalysisResult) -> None:
+    if result.posterior is None:
+        return
+    note = (
+        "<p>R-hat compares the chains and should be at most 1.01; ESS is the effective sample size, at least 400.</p>"
+    )
+    caption = "Posterior: contours hold 39 % and 86 % of the draws."
+    parts = [table_html(result.posterior.summary(), names=NAMES), note, _figure(result, "corner", caption)]
+    report.add("Posterior", *parts)
+
+
+def _provenance(report: Report, result: AnalysisResult) -> None:
+    from astropy.table import Table
+
+    used = versions()
+    parts = [table_html(Table({"package": list(used), "version": list(used.values())}))]
+    if result.timings:
+        seconds = [round(value, 2) for value in result.timings.values()]
+        parts.append(table_html(Table({"step": list(result.timings), "seconds": seconds})))
+    if result.likelihood is not None:
+        parts.append(f"<h3>Likelihood</h3><pre>{html.escape(result.likelihood.describe())}</pre>")
+    text = html.escape(Path(result.files["config"]).read_text(encoding="utf-8"))
+    parts.append(f"<details open><summary>Configuration</summary><pre>{text}</pre></details>")
+    rows = {kind: path for kind, path in result.files.items() if kind != "report"}
+    links = "".join(
+        f"<li><a href='{html.escape(str(path.relative_to(result.out)))}'>{html.escape(kind.replace('_', ' '))}</a></li>"
+        for kind, path in rows.items()
+    )
+    report.add("How it was made", *parts, f"<h3>Files</h3><ul>{links}</ul>")
