@@ -99,8 +99,8 @@ def energy_axis(hdu: Any, low: str, high: str, name: str, path: Path) -> MapAxis
     if len(e_min) == 0:
         raise DataFormatError(f"{where}: no rows")
     if e_min[0] == 0:
-        e_min = np.concatenate([e_max[:1] * 1e-3, e_min[1:]])
-        log.warning("%s: the first bin starts at energy 0; a thousandth of its upper edge is taken", where)
+        e_min = np.concatenate([e_max[:1] * 1e-6, e_min[1:]])
+        log.warning("%s: the first bin starts at energy 0; a millionth of its upper edge is taken", where)
     edges = np.append(e_min, e_max[-1])
     if np.any(np.diff(edges) <= 0) or not np.allclose(e_min[1:], e_max[:-1], rtol=1e-5):
         raise DataFormatError(f"{where}: columns {low!r}, {high!r} are not contiguous increasing energy bins")

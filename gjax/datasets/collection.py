@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, MutableSequence
 from os import PathLike
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any, overload
 import astropy.units as u
 from astropy.table import QTable
 
+from gjax.datasets._dataset_files import INDEX, find_datasets, write_index
 from gjax.datasets._info import info_table
 from gjax.datasets._stack_datasets import stack_datasets
-from gjax.errors import ConfigError, MissingDataError
 from gjax.fits import expand_path
 
 __all__ = ["Datasets"]
 
-INDEX = "datasets.yaml"
 MANY = 20
 
 
@@ -203,7 +201,7 @@ class Datasets(MutableSequence[Any]):
 
         found: list[tuple[str, str | None, Path]] = []
         for item in [path] if isinstance(path, str | PathLike) else path:
-            found.extend(_find(item))
+            found.extend(find_datasets(item))
         datasets = cls()
         for tag, name, file in tqdm(found, desc="reading", disable=None if len(found) > MANY else True):
             kind: Any = FluxPointsDataset if tag == FluxPointsDataset.tag else SpectrumDatasetOnOff
@@ -225,22 +223,17 @@ class Datasets(MutableSequence[Any]):
         index
             The index file, which `read` and Gammapy understand.
         """
-        import yaml
-
-        from gjax.fits import write_atomic
-
         folder, entries = expand_path(path), []
         for dataset in self._datasets:
             if dataset.tag == "SpectrumDataset":
                 raise ValueError(f"dataset {dataset.name!r}: a spectrum without off counts has no file format yet")
             file = f"pha_obs{dataset.name}.fits" if dataset.tag == "SpectrumDatasetOnOff" else f"{dataset.name}.fits"
             entries.append({"name": dataset.name, "type": dataset.tag, "filename": file})
-        text = yaml.safe_dump({"datasets": entries}, sort_keys=False)
         if (folder / INDEX).exists() and not overwrite:
             raise FileExistsError(f"{folder / INDEX} exists; pass overwrite=True to replace it")
         for dataset, entry in zip(self._datasets, entries):
             dataset.write(folder / entry["filename"], overwrite=overwrite)
-        return write_atomic(folder / INDEX, lambda part: _write_text(part, text), overwrite=overwrite)
+        return write_index(folder / INDEX, entries, overwrite=overwrite)
 
     # ---- display ----
 
@@ -252,54 +245,3 @@ class Datasets(MutableSequence[Any]):
         if len(self) and self.is_all_same_type:
             return self.info_table()._repr_html_()
         return f"<pre>{self!r}</pre>"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
-def _find(path: str | PathLike[str]) -> list[tuple[str, str | None, Path]]:
-    """Type, name and file of every dataset that a path stands for."""
-    expanded = expand_path(path)
-    if expanded.is_dir():
-        if (expanded / INDEX).is_file():
-            return _read_index(expanded / INDEX)
-        return _spectra(sorted(expanded.glob("pha*.fits*")), f"{expanded}: no file pha*.fits in this folder")
-    if expanded.suffix in (".yaml", ".yml"):
-        return _read_index(expanded)
-    if any(sign in expanded.name or sign in str(expanded.parent) for sign in "*?["):
-        files = [Path(name) for name in sorted(glob.glob(str(expanded), recursive=True))]
-        return _spectra(files, f"{expanded}: no spectrum fits this pattern")
-    return [("SpectrumDatasetOnOff", None, expanded)]
-
-
-def _spectra(files: list[Path], message: str) -> list[tuple[str, str | None, Path]]:
-    """The PHA files among files, known by their names."""
-    chosen = [file for file in files if not file.name.split(".")[0].endswith(("_arf", "_bkg", "_rmf"))]
-    if not chosen:
-        raise MissingDataError(message)
-    return [("SpectrumDatasetOnOff", None, file) for file in chosen]
-
-
-def _read_index(path: Path) -> list[tuple[str, str | None, Path]]:
-    import yaml
-
-    if not path.is_file():
-        raise MissingDataError(f"{path}: no such file")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict) or not isinstance(content.get("datasets"), list):
-        raise ConfigError(f"{path}: expected a list under the key 'datasets'")
-    found: list[tuple[str, str | None, Path]] = []
-    for number, entry in enumerate(content["datasets"]):
-        if not isinstance(entry, dict):
-            raise ConfigError(f"{path}: dataset {number}: expected the keys name, type and filename, got {entry!r}")
-        lacking = {"name", "type", "filename"} - set(entry)
-        if lacking:
-            raise ConfigError(f"{path}: dataset {number}: missing keys {', '.join(sorted(lacking))}")
-        if entry["type"] not in ("SpectrumDatasetOnOff", "FluxPointsDataset"):
-            raise ConfigError(f"{path}: dataset {number}: unknown type {entry['type']!r}")
-        found.append((entry["type"], str(entry["name"]), path.parent / entry["filename"]))
-    return found

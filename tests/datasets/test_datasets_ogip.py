@@ -153,6 +153,16 @@ def test_energies_may_come_from_the_rmf(pha):
     assert SpectrumDatasetOnOff.read(pha).energy_axis.nbin == 4
 
 
+def test_energies_that_start_at_zero(pha, caplog):
+    edges = ENERGY.edges.value
+    for path in pha.parent.glob("pha*.fits"):
+        if "_arf" not in path.name:
+            edit(path, lambda hdu: replace_column(hdu, "E_MIN", np.append(0.0, edges[1:-1])), "EBOUNDS")
+    low = SpectrumDatasetOnOff.read(pha).energy_axis.edges[0].to_value("TeV")
+    assert 0 < low < 1e-3 * edges[1]
+    assert "starts at energy 0" in caplog.text
+
+
 def test_bad_channels_may_hold_nan(pha):
     edit(pha, lambda hdu: replace_column(hdu, "BACKSCAL", np.array([np.nan, 1, 1, 1])))
     np.testing.assert_array_equal(SpectrumDatasetOnOff.read(pha).acceptance.data.ravel(), [0, 1, 1, 1])
