@@ -16,6 +16,9 @@ __all__ = ["DatasetsMaker", "ReducedRun"]
 
 log = logging.getLogger(__name__)
 
+# Events and responses of one observation take some 3 MB: those of longer lists are not kept in memory.
+KEEP_LOADED = 100
+
 
 @dataclass(frozen=True)
 class ReducedRun:
@@ -39,8 +42,9 @@ class ReducedRun:
 class DatasetsMaker:
     """Run a chain of makers on every observation.
 
-    Each observation starts from a copy of the reference dataset named after its number. An observation that fails is
-    reported and left out; only if all fail is an error raised.
+    Each observation starts from a copy of the reference dataset named after its number; parts of one observation are
+    told apart as "23523", "23523-2", and so on. An observation that fails is reported and left out; only if all fail
+    is an error raised.
 
     Parameters
     ----------
@@ -144,9 +148,12 @@ class DatasetsMaker:
         todo = list(observations)
         if not todo:
             raise ValueError("no observations to reduce")
+        if self.n_jobs or len(todo) > KEEP_LOADED:
+            todo = [one.unloaded() if hasattr(one, "unloaded") else one for one in todo]
+        copies = [dataset.copy(name=name) for name in _names(todo)]
         runs = []
         with self._workers() as executor, self._bar(len(todo)) as bar:
-            for run in _map(executor, self.makers, dataset, todo):
+            for run in _map(executor, self.makers, copies, todo):
                 if run.error is not None:
                     log.error("observation %s: %s: %s", run.obs_id, type(run.error).__name__, run.error)
                 runs.append(run)
@@ -170,13 +177,24 @@ class DatasetsMaker:
             yield executor
 
 
-def _map(executor: Any, makers: Sequence[Any], dataset: Any, observations: list[Any]) -> Iterator[ReducedRun]:
-    """Yield the outcome of each observation, in order."""
+def _names(observations: list[Any]) -> list[str]:
+    """Different names for all observations."""
+    seen: dict[str, int] = {}
+    names = []
+    for observation in observations:
+        name = str(observation.obs_id)
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return names
+
+
+def _map(executor: Any, makers: Sequence[Any], datasets: list[Any], observations: list[Any]) -> Iterator[ReducedRun]:
+    """Yield the outcome of each observation, in order; let go of the observations on the way."""
     if executor is None:
-        for observation in observations:
-            yield _reduce(makers, dataset, observation)
+        for dataset in datasets:
+            yield _reduce(makers, dataset, observations.pop(0))
         return
-    futures = [executor.submit(_reduce, makers, dataset, observation) for observation in observations]
+    futures = [executor.submit(_reduce, makers, *pair) for pair in zip(datasets, observations, strict=True)]
     try:
         for future, observation in zip(futures, observations, strict=True):
             try:
@@ -191,7 +209,7 @@ def _map(executor: Any, makers: Sequence[Any], dataset: Any, observations: list[
 def _reduce(makers: Sequence[Any], dataset: Any, observation: Any) -> ReducedRun:
     """Run the makers on one observation."""
     try:
-        result = dataset.copy(name=str(observation.obs_id))
+        result = dataset
         for maker in makers:
             result = maker.run(result, observation)
     except Exception as error:  # whatever is wrong with one run must not end the others

@@ -48,8 +48,8 @@ def make_events(pointing, n_source, n_background, seed):
     table["RA"], table["DEC"] = radec.ra.deg * u.deg, radec.dec.deg * u.deg
     table["ENERGY"] = (0.2 * rng.uniform(size=total) ** (-1 / 1.5)) * u.TeV
     table.meta = {
-        "MJDREFI": 51910,
-        "MJDREFF": 0.0,
+        "MJDREFI": 58849,
+        "MJDREFF": 20 / 24,
         "TIMESYS": "TT",
         "RA_PNT": pointing.ra.deg,
         "DEC_PNT": pointing.dec.deg,

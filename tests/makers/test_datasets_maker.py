@@ -41,6 +41,41 @@ def test_each_observation_gives_a_dataset(observations, reference):
     np.testing.assert_array_equal(by_hand.counts_off.data, reference[0].counts_off.data)
 
 
+def test_parts_of_one_observation_have_different_names(observations):
+    observation = observations[0]
+    parts = [
+        observation.select_time(pair)
+        for pair in ([observation.tstart, observation.tmid], [observation.tmid, observation.tstop])
+    ]
+    datasets = DatasetsMaker(MAKERS).run(empty_dataset(), [*parts, observations[1]])
+    assert datasets.names == ["11", "11-2", "12"]
+    whole = DatasetsMaker(MAKERS).run(empty_dataset(), [observation])[0]
+    np.testing.assert_array_equal(datasets[0].counts.data + datasets[1].counts.data, whole.counts.data)
+    np.testing.assert_allclose(datasets[0].exposure.data + datasets[1].exposure.data, whole.exposure.data)
+
+
+def test_long_lists_are_not_kept_in_memory(monkeypatch):
+    class Loaded:
+        obs_id = 1
+        given_back = False
+
+        def unloaded(self):
+            other = Loaded()
+            other.given_back = True
+            return other
+
+    class Check:
+        def run(self, dataset, observation):
+            seen.append(observation.given_back)
+            return dataset
+
+    seen: list[bool] = []
+    for limit in (3, 2):
+        monkeypatch.setattr("gjax.makers.reduce.KEEP_LOADED", limit)
+        assert len(DatasetsMaker([Check()]).run(empty_dataset(), [Loaded()] * 3)) == 3
+    assert seen == [False] * 3 + [True] * 3
+
+
 class BackwardsExecutor:
     """Runs what was submitted last first, when a result is asked for; knows nothing but submit."""
 
