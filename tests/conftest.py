@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import gjax
+
+gjax.enable_x64()
+
 
 def data_folder() -> Path | None:
     """Return the folder of the public data, or None."""
@@ -27,3 +31,53 @@ def gammapy_data() -> Path:
     if folder is None:
         pytest.skip("GAMMAPY_DATA is not set: tests on real data are skipped")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulate_on_off():
+    """A function that draws an on-off spectrum of a power law (index 2.3, 3e-11 at 1 TeV by default)."""
+    import numpy as np
+    from scipy.special import ndtr
+
+    from gjax.datasets import SpectrumDatasetOnOff
+    from gjax.irf import EDispKernel
+    from gjax.maps import MapAxis, RegionNDMap
+
+    def draw(
+        name="run",
+        *,
+        seed=0,
+        amplitude=3e-11,
+        index=2.3,
+        n_bins=8,
+        n_true=12,
+        alpha=0.2,
+        background=60.0,
+        exposure=1.5e13,
+        asimov=False,
+        **changes,
+    ):
+        energy = MapAxis.from_energy_bounds("0.5 TeV", "50 TeV", nbin=n_bins)
+        true = MapAxis.from_energy_bounds("0.3 TeV", "80 TeV", nbin=n_true, name="energy_true")
+        edges, edges_true = energy.edges.to_value("TeV"), true.edges.to_value("TeV")
+        centre = np.sqrt(edges_true[1:] * edges_true[:-1])
+        kernel = np.diff(ndtr(np.log(edges[None, :] / centre[:, None]) / 0.15), axis=1)
+        area = exposure * (1 - np.exp(-((centre / 1.0) ** 1.5)))
+        flux = amplitude * np.diff(edges_true ** (1 - index)) / (1 - index)
+        signal = (flux * area) @ kernel
+        off = background * (edges[:-1] / edges[0]) ** -1.5
+        rng = np.random.default_rng(seed)
+        counts = signal + alpha * off if asimov else rng.poisson(signal + alpha * off)
+        counts_off = off if asimov else rng.poisson(off)
+        fields = {
+            "counts": RegionNDMap.create(None, axes=[energy], data=counts),
+            "counts_off": RegionNDMap.create(None, axes=[energy], data=counts_off),
+            "acceptance": 1.0,
+            "acceptance_off": 1.0 / alpha,
+            "exposure": RegionNDMap.create(None, axes=[true], data=area / 1e4, unit="m2 s"),
+            "edisp": EDispKernel([true, energy], kernel),
+            "name": name,
+        }
+        return SpectrumDatasetOnOff(**(fields | changes))
+
+    return draw

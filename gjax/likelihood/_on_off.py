@@ -5,9 +5,17 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.likelihood._poisson import log_ratio
+from gjax.likelihood._poisson import log_ratio, ratio_slope, statistic_in_mu
 
 __all__ = ["background_profile", "wstat", "wstat_weight"]
+
+
+def _root(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> tuple[Array, Array]:
+    """Return the linear coefficient and the square root of the discriminant, for bins with on and off counts."""
+    both = (n_on > 0) & (n_off > 0)
+    on, off = jnp.where(both, n_on, 1.0), jnp.where(both, n_off, 1.0)
+    centre = alpha * (on + off) - (1 + alpha) * mu
+    return centre, jnp.sqrt(((1 + alpha) * mu - alpha * (on - off)) ** 2 + 4 * alpha**2 * on * off)
 
 
 def background_profile(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
@@ -27,17 +35,60 @@ def background_profile(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Ar
         Ratio of on to off acceptance, > 0.
     """
     both = (n_on > 0) & (n_off > 0)
-    on, off = jnp.where(both, n_on, 1.0), jnp.where(both, n_off, 1.0)
-    centre = alpha * (on + off) - (1 + alpha) * mu
-    root = jnp.sqrt(((1 + alpha) * mu - alpha * (on - off)) ** 2 + 4 * alpha**2 * on * off)
+    centre, root = _root(mu, n_on, n_off, alpha)
     is_high = centre < 0
     # two forms of the same root: each avoids the difference of two large numbers
-    plain = (jnp.where(is_high, 0.0, centre) + root) / (2 * alpha * (1 + alpha))
-    conjugate = 2 * off * mu / (root - jnp.where(is_high, centre, -1.0))
-    general = jnp.where(is_high, conjugate, plain)
+    top = jnp.where(is_high, 2 * n_off * mu, centre + root)
+    general = top / jnp.where(is_high, root - centre, 2 * alpha * (1 + alpha))
+    lone = jnp.maximum(n_off / (1 + alpha), -mu / alpha)
     only_on = jnp.maximum(n_on / (1 + alpha) - mu / alpha, 0.0)
-    only_off = jnp.maximum(n_off / (1 + alpha), -mu / alpha)
-    return jnp.where(both, general, jnp.where(n_off > 0, only_off, only_on))
+    return jnp.where(both, general, jnp.where(n_off > 0, lone, only_on))
+
+
+def _safe(mu: Array, n_off: Array, alpha: Array) -> tuple[Array, Array, Array]:
+    has_background = alpha > 0
+    return has_background, jnp.where(has_background, alpha, 1.0), jnp.where(has_background, n_off, 0.0)
+
+
+def _profile(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> tuple[Array, Array]:
+    """Return the profiled background and the off counts that count; both 0 where alpha is 0."""
+    has_background, ratio, off = _safe(mu, n_off, alpha)
+    return jnp.where(has_background, background_profile(mu, n_on, off, ratio), 0.0), off
+
+
+def _wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
+    b, off = _profile(mu, n_on, n_off, alpha)
+    rate = mu + alpha * b
+    # without on counts the rate is 0 or more by construction, where there is background; else as in an empty Cash bin
+    on_part = rate - n_on - jnp.where(n_on > 0, n_on * log_ratio(rate, n_on), 0.0)
+    on_part = jnp.where((n_on > 0) | (rate >= 0), on_part, -rate)
+    return 2 * (on_part + b - off - jnp.where(off > 0, off * log_ratio(b, off), 0.0))
+
+
+def _wstat_slope(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
+    # b minimises the statistic, so it counts as a constant, except where it is pinned to keep the rate at 0
+    has_background, ratio, off = _safe(mu, n_off, alpha)
+    b, _ = _profile(mu, n_on, n_off, alpha)
+    pinned = has_background & (n_on == 0) & (-mu / ratio > off / (1 + ratio))
+    log_slope = ratio_slope(mu + alpha * b, n_on)[0]
+    regular = jnp.where((n_on > 0) | (mu + alpha * b >= 0), 1.0 - log_slope, -1.0)
+    return 2 * jnp.where(pinned, (off / jnp.where(pinned, b, 1.0) - 1.0) / ratio, regular)
+
+
+def _wstat_curvature(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
+    has_background, ratio, off = _safe(mu, n_off, alpha)
+    b, _ = _profile(mu, n_on, n_off, alpha)
+    _, root = _root(mu, n_on, off, ratio)
+    both = has_background & (n_on > 0) & (off > 0)
+    along = jnp.where(both, ratio * (off - (1 + ratio) * b) / root, 0.0)
+    follows = has_background & (n_on > 0) & (off == 0) & (b > 0)
+    along = jnp.where(follows, -1.0, along)
+    pinned = has_background & (n_on == 0) & (off > 0) & (-mu / ratio > off / (1 + ratio))
+    at_zero = 2 * off / (jnp.where(pinned, b, 1.0) * ratio) ** 2
+    return jnp.where(pinned, at_zero, -2 * ratio_slope(mu + alpha * b, n_on)[1] * (1 + along))
+
+
+_wstat_in_mu = statistic_in_mu(_wstat, _wstat_slope, _wstat_curvature)
 
 
 def wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
@@ -62,19 +113,11 @@ def wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
     >>> [round(v, 4) for v in values.tolist()]
     [4.0, 1.1083, 10.0547]
     """
-    has_background = alpha > 0
-    ratio = jnp.where(has_background, alpha, 1.0)
-    off = jnp.where(has_background, n_off, 0.0)
-    b = jnp.where(has_background, background_profile(mu, n_on, off, ratio), 0.0)
-    on_rate = mu + alpha * b
-    on_part = on_rate - n_on - jnp.where(n_on > 0, n_on * log_ratio(on_rate, n_on), 0.0)
-    off_part = b - off - jnp.where(off > 0, off * log_ratio(b, off), 0.0)
-    return 2 * (on_part + off_part)
+    return _wstat_in_mu(mu, n_on, n_off, alpha)
 
 
 def wstat_weight(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
     """Return the Fisher information of ``mu`` with the background profiled: ``1 / (mu + alpha (1 + alpha) b)``."""
-    ratio = jnp.where(alpha > 0, alpha, 1.0)
-    b = jnp.where(alpha > 0, background_profile(mu, n_on, n_off, ratio), 0.0)
+    b, _ = _profile(mu, n_on, n_off, alpha)
     floor = 1e-3 * jnp.maximum(n_on, 1e-3)
     return 1.0 / jnp.maximum(mu + alpha * (1 + alpha) * b, floor)
