@@ -1,0 +1,1 @@
+"""Programs that compare gjax with published results and with the reference package."""

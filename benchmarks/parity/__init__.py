@@ -1,0 +1,1 @@
+"""Numbers of gjax beside published and reference numbers: ``python -m benchmarks.parity CASE``."""
