@@ -78,16 +78,19 @@ def unused(problem: Problem) -> Array:
     return problem.index >= problem.table.value.shape[0]
 
 
-def _solve(fisher: Array, gradient: Array, damping: Array, moves: Array) -> Array:
+def _steps(fisher: Array, gradient: Array, damping: Array, moves: Array) -> tuple[Array, Array]:
+    """Return the Newton step and the damped step from one eigendecomposition of the whitened matrix."""
     diagonal = jnp.diagonal(fisher)
-    width = jnp.sqrt(jnp.where(moves & (diagonal > 0), diagonal, 1.0))
-    both = moves[:, None] & moves[None, :]
-    whitened = jnp.where(both, fisher / (width[:, None] * width[None, :]), 0.0)
-    eye = jnp.eye(len(width), dtype=fisher.dtype)
+    live = moves & (diagonal > 0)
+    width = jnp.sqrt(jnp.where(live, diagonal, 1.0))
     # a parameter without influence has an empty row: the identity keeps it where it is
-    matrix = whitened + eye * jnp.where(moves & (diagonal > 0), damping, 1.0)
-    step = -jnp.linalg.solve(matrix, jnp.where(moves, gradient, 0.0) / width) / width
-    return jnp.where(moves, step, 0.0)
+    whitened = jnp.where(live[:, None] & live[None, :], fisher / (width[:, None] * width[None, :]), 0.0)
+    eigenvalues, vectors = jnp.linalg.eigh(whitened + jnp.diag(jnp.where(live, 0.0, 1.0)), symmetrize_input=False)
+    eigenvalues = jnp.maximum(eigenvalues, 10 * jnp.finfo(fisher.dtype).eps)
+    target = vectors.T @ (jnp.where(live, gradient, 0.0) / width)
+    newton = -(vectors @ (target / eigenvalues)) / width
+    damped = -(vectors @ (target / (eigenvalues + damping))) / width
+    return jnp.where(live, newton, 0.0), jnp.where(live, damped, 0.0)
 
 
 def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) -> Minimum:
@@ -124,9 +127,8 @@ def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) 
         )
         pressed = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
         moves = ~(held | pressed)
-        newton = _solve(fisher, gradient, jnp.asarray(1e-10, x.dtype), moves)
+        newton, step = _steps(fisher, gradient, damping, moves)
         edm = jnp.where(jnp.all(jnp.isfinite(newton)), -0.5 * jnp.sum(gradient * newton), jnp.inf)
-        step = _solve(fisher, gradient, damping, moves)
         trial = jnp.clip(x + step, lower, upper)
         status = jnp.where(edm < stop, CONVERGED, jnp.where(damping > 1e12, STALLED, -1))
         status = jnp.where(is_first & ~is_finite, NOT_FINITE, status)
