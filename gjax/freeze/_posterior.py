@@ -184,7 +184,7 @@ def sample_posterior(
     x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1) for i in range(3))
     names = likelihood.free_names
     units = dict(zip(likelihood.table.names, likelihood.table.units))
-    samples = {name: x[:, :, i] * likelihood.scale[i] for i, name in enumerate(names)}
+    samples = {name: x[:, :, i] * result.likelihood.scale[i] for i, name in enumerate(names)}
     return Posterior(
         samples, {name: units[name] for name in names}, int(diverging.sum()), int(steps.sum()), result, complete
     )

@@ -355,8 +355,13 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     models = likelihood.models.replace_parameters(likelihood.table.with_values(values, errors))
     success = status == CONVERGED and is_positive and bool(np.all(np.isfinite(errors)))
     edm, steps = float(minimum.edm), int(minimum.steps)
+    fitted = likelihood.with_models(models)
+    # the scales follow the values: from here on the free vector counts in those of the best fit
+    ratio = np.ones_like(x)
+    ratio[:n] = likelihood.scale / fitted.scale
+    x, covariance = x * ratio, covariance * np.outer(ratio, ratio)
     return FitResult(
-        likelihood.with_models(models),
+        fitted,
         float(minimum.statistic),
         x,
         covariance,
