@@ -323,6 +323,18 @@ class EventList:
         """Return an equal list with its own table."""
         return EventList(self._table.copy(), self._source)
 
+    def peek(self, figure: Any = None) -> Any:
+        """Plot energies, times, offsets and directions in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_events
+
+        return peek_events(self, figure=figure)
+
+    def plot_image(self, ax: Any = None, **options: Any) -> Any:
+        """Plot the events on the sky, options as for `gjax.plot.plot_counts_map`; return the axes."""
+        from gjax.plot import plot_events_map
+
+        return plot_events_map(self, ax=ax, **options)
+
     def __len__(self) -> int:
         return len(self._table)
 

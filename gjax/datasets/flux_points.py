@@ -275,6 +275,12 @@ class FluxPoints:
     eflux_errp = _flux_property("eflux", "_errp", "Upward error of eflux")
     eflux_ul = _flux_property("eflux", "_ul", "Upper limit on eflux")
 
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Plot E² dN/dE, upper limits as arrows; return the axes (new ones if None)."""
+        from gjax.plot import plot_points
+
+        return plot_points(self, ax=ax, **options)
+
     def __repr__(self) -> str:
         low, high = self.e_ref[0], self.e_ref[-1]
         return (

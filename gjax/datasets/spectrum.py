@@ -237,6 +237,24 @@ class SpectrumDataset:
 
         return info_dict(self, in_safe_data_range)
 
+    def plot_counts(self, ax: Any = None) -> Any:
+        """Plot counts and background; return the axes (new ones if None)."""
+        from gjax.plot import plot_dataset_counts
+
+        return plot_dataset_counts(self, ax=ax)
+
+    def plot_excess(self, ax: Any = None, *, npred: Any = None) -> Any:
+        """Plot the excess, and predicted excess counts ``npred`` if given; return the axes (new ones if None)."""
+        from gjax.plot import plot_dataset_excess
+
+        return plot_dataset_excess(self, npred=npred, ax=ax)
+
+    def peek(self, figure: Any = None) -> Any:
+        """Plot counts, exposure and energy dispersion in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_dataset
+
+        return peek_dataset(self, figure=figure)
+
     def __repr__(self) -> str:
         return summary(self)
 

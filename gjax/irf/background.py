@@ -95,6 +95,12 @@ class Background2D(AbstractResponse):
         axes = [energy, lon, lon.copy(name="fov_lat")]
         return Background3D(axes, values, meta=self.meta, is_pointlike=self.is_pointlike, source=self.source)
 
+    def peek(self, figure: Any = None) -> Any:
+        """Plot the rate against energy, and over the field of view, in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_background
+
+        return peek_background(self, figure=figure)
+
 
 class Background3D(AbstractResponse):
     """Background rate on the axes ``energy, fov_lon, fov_lat`` (GADF BKG_3D). See `AbstractResponse` for arguments.
@@ -133,3 +139,9 @@ class Background3D(AbstractResponse):
         return Background2D(
             [energy, offset], values, meta=self.meta, is_pointlike=self.is_pointlike, source=self.source
         )
+
+    def peek(self, figure: Any = None) -> Any:
+        """Plot the rate against energy, and over the field of view, in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_background
+
+        return peek_background(self, figure=figure)

@@ -281,6 +281,24 @@ class EDispKernel:
         """
         write_atomic(filename, lambda path: self.to_hdulist(format).writeto(path), overwrite=overwrite)
 
+    def plot_matrix(self, ax: Any = None) -> Any:
+        """Plot the matrix; return the axes (new ones if None)."""
+        from gjax.plot import plot_kernel
+
+        return plot_kernel(self, ax=ax)
+
+    def plot_bias(self, ax: Any = None) -> Any:
+        """Plot bias and resolution against true energy; return the axes (new ones if None)."""
+        from gjax.plot import plot_kernel_bias
+
+        return plot_kernel_bias(self, ax=ax)
+
+    def peek(self, figure: Any = None) -> Any:
+        """Plot bias and matrix in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_kernel
+
+        return peek_kernel(self, figure=figure)
+
     def __repr__(self) -> str:
         true, reco = self.axes
         ranges = [f"{axis.name}: {axis.edges[0]:.4g} to {axis.edges[-1]:.4g}" for axis in (true, reco)]

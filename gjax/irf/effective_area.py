@@ -64,3 +64,15 @@ class EffectiveAreaTable2D(AbstractResponse):
         offset_axis = MapAxis.from_edges([0.0, 5.0], unit="deg", name="offset")
         meta: dict[str, Any] = {"TELESCOP": instrument}
         return cls([energy_axis_true, offset_axis], area[:, np.newaxis], "cm2", meta=meta)
+
+    def plot(self, ax: Any = None, *, offset: Any = None) -> Any:
+        """Plot the area against true energy at some offsets; return the axes (new ones if None)."""
+        from gjax.plot import plot_effective_area
+
+        return plot_effective_area(self, offset=offset, ax=ax)
+
+    def peek(self, figure: Any = None) -> Any:
+        """Plot the area against energy and offset in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_effective_area
+
+        return peek_effective_area(self, figure=figure)

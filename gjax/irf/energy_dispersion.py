@@ -189,6 +189,12 @@ class EnergyDispersion2D(AbstractResponse):
         )
         return EDispKernel([true, reco], matrix, source=self.source)
 
+    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
+        """Plot migration, bias and matrix at an offset in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_energy_dispersion
+
+        return peek_energy_dispersion(self, offset=offset, figure=figure)
+
 
 def _as_axis(axis: Any, name: str) -> MapAxis:
     if isinstance(axis, MapAxis):

@@ -139,6 +139,18 @@ class EnergyDependentMultiGaussPSF(AbstractResponse):
         """Return the function as a table; ``rad`` are edges or an axis, by default 66 bins up to 0.66 deg."""
         return tabulate(self, rad)
 
+    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
+        """Plot a containment radius against true energy; return the axes (new ones if None)."""
+        from gjax.plot import plot_containment_radius
+
+        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
+
+    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
+        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_psf
+
+        return peek_psf(self, offset=offset, figure=figure)
+
 
 def _gauss_containment(rad: np.ndarray, sigmas: np.ndarray, norms: np.ndarray) -> np.ndarray:
     safe = np.where(norms > 0, sigmas, 1.0)
@@ -203,3 +215,15 @@ class PSFKing(AbstractResponse):
     def to_psf3d(self, rad: Any = None) -> PSF3D:
         """Return the function as a table; ``rad`` are edges or an axis, by default 66 bins up to 0.66 deg."""
         return tabulate(self, rad)
+
+    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
+        """Plot a containment radius against true energy; return the axes (new ones if None)."""
+        from gjax.plot import plot_containment_radius
+
+        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
+
+    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
+        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_psf
+
+        return peek_psf(self, offset=offset, figure=figure)

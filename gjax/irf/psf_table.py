@@ -117,3 +117,15 @@ class PSF3D(AbstractResponse):
         """Return the function with the containment at the last radius set to 1 (where it is not zero)."""
         total = self._cumulative()[1][..., -1:]
         return self.copy(data=np.divide(self.data, total, out=np.zeros_like(self.data), where=total > 0))
+
+    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
+        """Plot a containment radius against true energy; return the axes (new ones if None)."""
+        from gjax.plot import plot_containment_radius
+
+        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
+
+    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
+        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
+        from gjax.plot import peek_psf
+
+        return peek_psf(self, offset=offset, figure=figure)

@@ -67,3 +67,9 @@ class RadMax2D(AbstractResponse):
             raise DataFormatError(f"{owner}: the header keyword RAD_MAX is {value!r}, expected degrees") from error
         energy = irf.axes["energy_true"].squash().copy(name="energy")
         return cls([energy, irf.axes["offset"].squash()], radius, u.deg, is_pointlike=True, source=irf.source)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the cut against energy; return the axes (new ones if None)."""
+        from gjax.plot import plot_rad_max
+
+        return plot_rad_max(self, ax=ax)

@@ -53,6 +53,15 @@ def shade_unsafe(ax: Any, edges: ArrayLike, mask: ArrayLike) -> None:
             start = stop
 
 
+def _points(ax: Any, x: np.ndarray, y: np.ndarray, error: np.ndarray, shown: np.ndarray, mask: Any, label: str) -> None:
+    """Draw points with errors; those that are not used in the fit are paler."""
+    used = np.ones(len(x), dtype=bool) if mask is None else np.asarray(mask, dtype=bool).reshape(-1)
+    options = {"fmt": "o", "ms": 4.2, "lw": 1.2, "zorder": 3}
+    for chosen, color, text in ((shown & used, COLORS["data"], label), (shown & ~used, "#b5b5b5", "")):
+        if chosen.any():
+            ax.errorbar(x[chosen], y[chosen], yerr=error[chosen], color=color, label=text or None, **options)
+
+
 def plot_counts(
     edges: Any,
     counts: ArrayLike,
@@ -101,18 +110,7 @@ def plot_counts(
     centers = np.sqrt(edges[:-1] * edges[1:])
     with style():
         ax = axes_for(ax)
-        shown = counts > 0
-        ax.errorbar(
-            centers[shown],
-            counts[shown],
-            yerr=np.sqrt(counts[shown]),
-            fmt="o",
-            ms=4,
-            lw=1.2,
-            color=COLORS["data"],
-            label="on region",
-            zorder=3,
-        )
+        _points(ax, centers, counts, np.sqrt(counts), counts > 0, mask, "on region")
         if background is not None:
             values = _values(background, edges, "background")
             ax.stairs(
@@ -182,18 +180,7 @@ def plot_excess(
     centers = np.sqrt(edges[:-1] * edges[1:])
     with style():
         ax = axes_for(ax)
-        shown = (errors > 0) & np.isfinite(excess)
-        ax.errorbar(
-            centers[shown],
-            excess[shown],
-            yerr=errors[shown],
-            fmt="o",
-            ms=4.2,
-            lw=1.2,
-            color=COLORS["data"],
-            label="excess",
-            zorder=3,
-        )
+        _points(ax, centers, excess, errors, (errors > 0) & np.isfinite(excess), mask, "excess")
         if npred is not None:
             values = _values(npred, edges, "npred")
             ax.stairs(values, edges, color=COLORS["model"], lw=1.8, label="model", baseline=None)
@@ -229,7 +216,7 @@ def plot_residuals(
     residuals
         Difference of data and model over the error, per bin; NaN bins are left out.
     mask
-        True where a bin is used in the fit; the others are shaded.
+        True where a bin is used in the fit; the others are shaded, and left out.
     label
         Label of the vertical axis.
     ax
@@ -255,7 +242,9 @@ def plot_residuals(
         ax.axhspan(-1, 1, color=COLORS["band"], alpha=0.22, lw=0)
         ax.axhline(0, color=COLORS["model"], lw=1.4)
         shown = np.isfinite(residuals)
-        ax.errorbar(centers[shown], residuals[shown], yerr=1.0, fmt="o", ms=4.2, lw=1.2, color=COLORS["data"], zorder=3)
+        if mask is not None:
+            shown &= np.asarray(mask, dtype=bool).reshape(-1)
+        _points(ax, centers, residuals, np.ones_like(residuals), shown, None, "")
         if mask is not None:
             shade_unsafe(ax, edges, mask)
         reach = max(3.4, 1.25 * np.max(np.abs(residuals[shown]), initial=0.0) + 0.6)
