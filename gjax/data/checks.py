@@ -79,17 +79,21 @@ def check_observation(observation: Observation) -> list[Record]:
     """Check one observation; see `check_data_store`."""
     number = observation.obs_id
     parts: dict[str, Any] = {}
-    records = []
+    missing, records = [], []
     for name in ("events", "gti", *IRF_TYPES):
         if name not in observation.available_hdus:
-            if name != "rad_max":
-                level = "error" if name in ("events", "gti") else "warning"
-                records.append(_record(level, number, name, "missing in the HDU index"))
+            missing.append(name)
             continue
         try:
             parts[name] = getattr(observation, name)
         except (MissingDataError, DataFormatError, UnitError, ValueError) as error:
             records.append(_record("error", number, name, str(error)))
+    point_like = "aeff" in parts and parts["aeff"].is_pointlike
+    for name in missing:
+        if name == "rad_max" or (point_like and name in ("psf", "bkg")):
+            continue  # not needed
+        level = "error" if name in ("events", "gti") else "warning"
+        records.append(_record(level, number, name, "missing in the HDU index"))
     if "gti" in parts:
         records.extend(_check_gti(number, parts["gti"]))
     if "events" in parts:

@@ -251,14 +251,20 @@ class Observation:
     # ---- time ----
 
     @property
+    def _good_time(self) -> GTI:
+        if len(self.gti) == 0:
+            raise ValueError(f"observation {self.obs_id}: no good time interval, so it has neither start nor end")
+        return self.gti
+
+    @property
     def tstart(self) -> Time:
         """Start of the first good time interval."""
-        return self.gti.time_start[int(np.argmin(self.gti.met_start))]
+        return self._good_time.time_start[int(np.argmin(self.gti.met_start))]
 
     @property
     def tstop(self) -> Time:
         """End of the last good time interval."""
-        return self.gti.time_stop[int(np.argmax(self.gti.met_stop))]
+        return self._good_time.time_stop[int(np.argmax(self.gti.met_stop))]
 
     @property
     def tmid(self) -> Time:

@@ -20,12 +20,7 @@ class Observations(Sequence[Observation]):
     Parameters
     ----------
     observations
-        The observations.
-
-    Raises
-    ------
-    ValueError
-        If two of them have the same number.
+        The observations; parts of one observation, as `select_time` makes them, may share its number.
 
     Examples
     --------
@@ -83,10 +78,7 @@ class Observations(Sequence[Observation]):
 
     def select_time(self, time_intervals: Any) -> Observations:
         """Return the parts inside one time interval or several (pairs of Time); empty parts are left out."""
-        from astropy.time import Time
-
-        is_one = isinstance(time_intervals, Time) and time_intervals.ndim == 1
-        is_one = is_one or (not isinstance(time_intervals, Time) and getattr(time_intervals[0], "isscalar", False))
+        is_one = getattr(time_intervals[0], "isscalar", False)
         intervals = [time_intervals] if is_one else list(time_intervals)
         selected = []
         for interval in intervals:
