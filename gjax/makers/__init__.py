@@ -2,9 +2,9 @@
 
 from gjax.makers.exclusion import ExclusionMask as ExclusionMask
 from gjax.makers.exclusion import ExclusionRegions as ExclusionRegions
-from gjax.makers.finders import OffRegions as OffRegions
 from gjax.makers.finders import ReflectedRegionsFinder as ReflectedRegionsFinder
 from gjax.makers.finders import WobbleRegionsFinder as WobbleRegionsFinder
+from gjax.makers.off_regions import OffRegions as OffRegions
 from gjax.makers.reduce import DatasetsMaker as DatasetsMaker
 from gjax.makers.reduce import ReducedRun as ReducedRun
 from gjax.makers.reflected import ReflectedRegionsBackgroundMaker as ReflectedRegionsBackgroundMaker

@@ -25,7 +25,7 @@ __all__ = ["ExclusionMask", "ExclusionRegions", "read_exclusion"]
 TANGENT_LIMIT_DEG = 60.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExclusionMask:
     """An image of the sky that is zero (False) where data are excluded.
 
@@ -55,6 +55,10 @@ class ExclusionMask:
             raise ValueError(
                 f"keep: expected a boolean image (2 axes), got {self.keep.dtype} of shape {self.keep.shape}"
             )
+
+    def __repr__(self) -> str:
+        shape, excluded = self.keep.shape, 1 - self.keep.mean()
+        return f"ExclusionMask({shape[1]} x {shape[0]} pixels, {self.frame}, {excluded:.2%} excluded)"
 
     @property
     def frame(self) -> str:
@@ -132,8 +136,8 @@ class ExclusionMask:
 
     def contains(self, coords: SkyCoord) -> np.ndarray:
         """Return True where a coordinate lies in an excluded pixel."""
-        coords = coords.transform_to(self.frame)
-        x, y = self.wcs.wcs_world2pix(coords.data.lon.deg, coords.data.lat.deg, 0)
+        coords = coords.transform_to(self.frame).spherical
+        x, y = self.wcs.wcs_world2pix(coords.lon.deg, coords.lat.deg, 0)
         with np.errstate(invalid="ignore"):
             column, row = np.floor(x + 0.5), np.floor(y + 0.5)
             inside = (column >= 0) & (row >= 0) & (column < self.keep.shape[1]) & (row < self.keep.shape[0])
@@ -142,7 +146,7 @@ class ExclusionMask:
         return excluded
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExclusionRegions:
     """Excluded sky given as regions, with sharp edges.
 
@@ -180,6 +184,9 @@ class ExclusionRegions:
                         f"{2 * TANGENT_LIMIT_DEG:g} deg cannot be drawn in a tangent plane; give a mask image instead"
                     )
 
+    def __repr__(self) -> str:
+        return f"ExclusionRegions({len(self.regions)} regions)"
+
     def contains(self, coords: SkyCoord) -> np.ndarray:
         """Return True where a coordinate lies in one of the regions."""
         inside = np.zeros(coords.shape, dtype=bool)
@@ -199,11 +206,11 @@ def _contains(region: SkyRegion, coords: SkyCoord) -> np.ndarray:
     if isinstance(region, CircleAnnulusSkyRegion):
         return (distance >= region.inner_radius.to_value("deg")) & (distance < region.outer_radius.to_value("deg"))
     inside = distance < TANGENT_LIMIT_DEG
-    near = coords[inside].transform_to(center.frame.name)
-    wcs = make_tan_wcs(center, 0.01, 0.01)
-    x, y = wcs.wcs_world2pix(near.data.lon.deg, near.data.lat.deg, 0)
-    if x.size:
-        inside[inside] = region.to_pixel(wcs).contains(PixCoord(x, y))
+    if inside.any():
+        near = coords[inside].transform_to(center.frame.name).spherical
+        wcs = make_tan_wcs(center, 0.01, 0.01)
+        pixels = PixCoord(*wcs.wcs_world2pix(near.lon.deg, near.lat.deg, 0))
+        inside[inside] = region.to_pixel(wcs).contains(pixels)
     return inside
 
 
@@ -246,7 +253,8 @@ def parse_regions(regions: Any) -> tuple[SkyRegion, ...]:
     for region in found:
         if not isinstance(region, SkyRegion):
             raise DataFormatError(f"{source}: expected regions on the sky, got {type(region).__name__}")
-    return tuple(found)
+    # A region that DS9 marks as "excluded" is excluded here as well, not its complement.
+    return tuple(one if one.meta.get("include", True) else one.copy(meta=None) for one in found)
 
 
 def read_exclusion(exclusion: Any) -> ExclusionMask | ExclusionRegions | None:

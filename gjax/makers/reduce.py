@@ -57,8 +57,8 @@ class DatasetsMaker:
         `concurrent.futures`. It is not shut down. None runs in this thread: a run takes some 20 ms, most of it in
         Python, so that threads gain nothing.
     n_jobs
-        Number of worker processes to start for the time of the call, where no executor is given; pays off above some
-        hundred observations.
+        Number of worker processes to start for the time of the call, where no executor is given. Each takes about a
+        second to start.
     progress
         Whether to show a progress bar (in a terminal).
 

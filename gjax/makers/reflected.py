@@ -10,7 +10,8 @@ from astropy.coordinates import SkyCoord
 
 from gjax.datasets import SpectrumDatasetOnOff
 from gjax.makers.exclusion import read_exclusion
-from gjax.makers.finders import OffRegions, ReflectedRegionsFinder, WobbleRegionsFinder
+from gjax.makers.finders import ReflectedRegionsFinder, WobbleRegionsFinder
+from gjax.makers.off_regions import OffRegions
 from gjax.makers.rad_max import check_rad_max_geom, counts_in_rad_max, rad_max_overlap
 from gjax.maps import RegionGeom, RegionNDMap
 
@@ -80,7 +81,7 @@ class ReflectedRegionsBackgroundMaker:
             )
             offset = geom.center_skydir.separation(pointing)
             if rad_max_overlap(everything, observation.rad_max, offset, geom.axes["energy"]):
-                return off.none("regions of the largest RAD_MAX overlap; ask for fewer")
+                return OffRegions(off.on, np.empty(0), "regions of the largest RAD_MAX overlap; ask for fewer")
         return off
 
     def run(self, dataset: Any, observation: Any) -> SpectrumDatasetOnOff:

@@ -110,6 +110,17 @@ def test_text_and_files(tmp_path):
         )
 
 
+def test_regions_that_ds9_marks_as_excluded():
+    for shape in ("circle(83.63, 22.01, 0.3)", "box(83.63, 22.01, 0.6, 0.6, 0)"):
+        assert read_exclusion(f"icrs;-{shape}").contains(around(CRAB, 0, 0.25, 1)).tolist() == [True, True, False]
+
+
+def test_text_that_describes_masks():
+    mask = ExclusionMask.from_regions(CIRCLE, center=CRAB, width="2 deg")
+    assert repr(mask) == f"ExclusionMask(100 x 100 pixels, icrs, {np.mean(~mask.keep):.2%} excluded)"
+    assert repr(read_exclusion([CIRCLE])) == "ExclusionRegions(1 regions)"
+
+
 def test_other_objects():
     class Everything:
         def contains(self, coords):

@@ -42,6 +42,35 @@ def test_reflected_regions_of_the_reference(pointing, number, first, last, exclu
     np.testing.assert_allclose(centers[[0, -1]], [first, last], atol=6e-8)
 
 
+# Numbers of regions for three finders, longitude of the first and latitude of the last centre [deg] for the first, by
+# Gammapy 2.1 with an exclusion image.
+SHAPES = [
+    (EllipseSkyRegion(CRAB, 0.3 * u.deg, 0.1 * u.deg, 30 * u.deg), (22, 12, 4), 83.4424003, 22.2367442),
+    (RectangleSkyRegion(CRAB, 0.3 * u.deg, 0.1 * u.deg, 70 * u.deg), (16, 9, 4), 83.3980979, 22.3649450),
+    (CircleAnnulusSkyRegion(CRAB, 0.05 * u.deg, 0.15 * u.deg), (9, 6, 4), 83.2755816, 22.5904947),
+    (EllipseSkyRegion(CRAB.galactic, 0.3 * u.deg, 0.1 * u.deg, 30 * u.deg), (15, 9, 4), 184.5375008, -5.4492618),
+    (CircleSkyRegion(CRAB.galactic, 0.2 * u.deg), (6, 4, 4), 184.4447518, -5.2815446),
+    (CircleSkyRegion(CRAB, 0.011 * u.deg), (242, 24, 4), 83.5621611, 22.0703773),
+]
+
+
+@pytest.mark.parametrize(("region", "numbers", "first_lon", "last_lat"), SHAPES)
+def test_other_shapes_of_the_reference(region, numbers, first_lon, last_lat):
+    pointing = SkyCoord(83.2, 22.5, unit="deg")
+    spot = CircleSkyRegion(SkyCoord(82.9, 22.9, unit="deg"), 0.2 * u.deg)
+    mask = ExclusionMask.from_regions(spot, center=pointing, width="8 deg")
+    finders = (
+        ReflectedRegionsFinder(),
+        ReflectedRegionsFinder(min_distance="0.2 rad", angle_increment="0.03 rad"),
+        WobbleRegionsFinder(n_off_regions=5),
+    )
+    found = [finder.find(region, pointing, mask) for finder in finders]
+    assert tuple(len(off) for off in found) == numbers
+    centers = found[0].centers.spherical
+    assert centers.lon.deg[0] == pytest.approx(first_lon, abs=2e-7)
+    assert centers.lat.deg[-1] == pytest.approx(last_lat, abs=2e-7)
+
+
 def test_regions_keep_their_distance_and_size():
     pointing = SkyCoord(83.63, 22.51, unit="deg")
     regions, wcs = ReflectedRegionsFinder().run(ON, pointing)
