@@ -161,10 +161,18 @@ def parse_unit(unit: str | None) -> u.UnitBase | None:
     --------
     >>> parse_unit("TeV"), parse_unit("")
     (Unit("TeV"), None)
+    >>> parse_unit("1/s/MeV/sr")
+    Unit("1 / (MeV s sr)")
     """
     if not unit or not unit.strip():
         return None
-    return u.Unit(unit, parse_strict="silent")
+    parsed = u.Unit(unit, parse_strict="silent")
+    if isinstance(parsed, u.UnrecognizedUnit) and unit.count("/") > 1:
+        # "1/s/MeV/sr", as CTA 1DC has it, is no unit for astropy.
+        first, *rest = unit.split("/")
+        parsed = u.Unit(f"{first}/({' '.join(rest)})", parse_strict="silent")
+        return parsed if not isinstance(parsed, u.UnrecognizedUnit) else u.Unit(unit, parse_strict="silent")
+    return parsed
 
 
 def header_to_meta(header: fits.Header) -> dict[str, Any]:

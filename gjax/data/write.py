@@ -96,7 +96,7 @@ def _standard_column(observation: Observation, name: str, unit: str | None, gti:
     given = column.unit or (events.energy.unit if name == "ENERGY" else unit)
     values = np.asarray(column.value if isinstance(column, u.Quantity) else column)
     if u.Unit(given) != u.Unit(unit):
-        values = values * u.Unit(given).to(unit)
+        values = (values.astype(float) * u.Unit(given).to(unit)).astype(values.dtype)
     return np.mod(values, values.dtype.type(360)) if name == "RA" else values
 
 
