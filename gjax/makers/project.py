@@ -85,6 +85,13 @@ def exposure_values(aeff: Any, livetime: u.Quantity, energy: u.Quantity, offset:
     -------
     exposure
         Exposure (n) [m2 s].
+
+    Examples
+    --------
+    >>> from gjax.irf import EffectiveAreaTable2D
+    >>> aeff = EffectiveAreaTable2D.from_parametrization(instrument="CTAO")
+    >>> exposure_values(aeff, 1 * u.h, [1, 10] * u.TeV, [0.5] * u.deg).round(-8)
+    array([1.63e+10, 1.45e+10])
     """
     values = aeff.evaluate(energy_true=energy[:, np.newaxis], offset=offset[np.newaxis]).to_value("m2")
     return values.mean(axis=1) * livetime.to_value("s")
@@ -195,6 +202,13 @@ def fill_gaps(bkg: Any) -> Any:
     ----------
     bkg
         `gjax.irf.Background2D` or `gjax.irf.Background3D`.
+
+    Examples
+    --------
+    >>> from gjax.irf import Background2D
+    >>> axes = [MapAxis([1, 2, 4, 8], name="energy", unit="TeV"), MapAxis([0, 1], name="offset", unit="deg")]
+    >>> fill_gaps(Background2D(axes, [[1e-4], [0], [1e-6]], "s-1 MeV-1 sr-1")).data.ravel()
+    array([1.e-04, 1.e-05, 1.e-06])
     """
     data = bkg.data.copy()
     lines = data.reshape(data.shape[0], -1)

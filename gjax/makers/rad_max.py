@@ -31,6 +31,14 @@ def check_rad_max_geom(rad_max: Any, geom: RegionGeom, name: str, *, rtol: float
     ------
     ValueError
         If the region does not fit.
+
+    Examples
+    --------
+    >>> from gjax.irf import RadMax2D
+    >>> axes = [MapAxis([0.1, 10], name="energy", unit="TeV"), MapAxis([0, 3], name="offset", unit="deg")]
+    >>> check_rad_max_geom(RadMax2D(axes, 0.1, "deg"), RegionGeom.create("icrs;circle(83.63, 22.01, 0.2)"), "crab")
+    Traceback (most recent call last):
+    ValueError: dataset 'crab': the response is for a circle of radius 0.1 deg (RAD_MAX), the ON region has 0.2 deg
     """
     if geom.is_all_point_sky_regions:
         return
@@ -97,6 +105,14 @@ def rad_max_overlap(centers: SkyCoord, rad_max: Any, offset: Any, axis: MapAxis)
         Offset of the positions from the pointing.
     axis
         Reconstructed energy.
+
+    Examples
+    --------
+    >>> from gjax.irf import RadMax2D
+    >>> axis = MapAxis([0.1, 10], name="energy", unit="TeV")
+    >>> rad_max = RadMax2D([axis, MapAxis([0, 3], name="offset", unit="deg")], 0.1, "deg")
+    >>> rad_max_overlap(SkyCoord([0, 0.15, 5], [0, 0, 0], unit="deg"), rad_max, "0.5 deg", axis)
+    True
     """
     energies = rad_max.axes["energy"]
     low, high = axis.bounds
