@@ -304,7 +304,9 @@ class FitResult:
             return function(fill(skeleton, theta.at[index].set(x * scale)))
 
         x = jnp.asarray(self.x[: self.n_free])
-        value, jacobian = of_x(x), jax.jacfwd(of_x)(x)
+        value, jacobian = jax.jit(lambda x: (of_x(x), jax.jacfwd(of_x)(x)))(
+            x
+        )  # one small program, not one per operation
         covariance = jnp.asarray(self.x_covariance[: self.n_free, : self.n_free])
         variance = jnp.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)
         return np.asarray(value), np.sqrt(np.maximum(np.asarray(variance), 0.0))
