@@ -13,7 +13,7 @@ import numpy as np
 
 from gjax.errors import UnitError
 
-__all__ = ["DNDE", "attach_unit", "same_unit", "split_quantity", "to_canonical"]
+__all__ = ["DNDE", "attach_unit", "equal_units", "same_unit", "split_quantity", "to_canonical"]
 
 #: Unit of a differential photon flux.
 DNDE = "TeV-1 s-1 cm-2"
@@ -32,6 +32,24 @@ def same_unit(first: str, second: str) -> bool:
     True
     """
     return _tokens(first) == _tokens(second)
+
+
+def equal_units(first: str, second: str) -> bool:
+    """Tell whether two unit strings mean the same unit, however they are written.
+
+    Examples
+    --------
+    >>> equal_units("1 / (TeV s cm2)", "cm-2 s-1 TeV-1"), equal_units("GeV", "TeV")
+    (True, False)
+    """
+    if same_unit(first, second):
+        return True
+    import astropy.units as u
+
+    try:
+        return bool(u.Unit(first) == u.Unit(second))
+    except (TypeError, ValueError):
+        return False
 
 
 def split_quantity(text: str) -> tuple[float, str]:
@@ -68,7 +86,7 @@ def to_canonical(value: Any, unit: str, name: str) -> Any:
     UnitError
         If the unit given cannot be converted.
     ValueError
-        If a string does not begin with a number, or the value is NaN.
+        If the value is no number, is NaN, or is a string that does not begin with a number.
 
     Examples
     --------
@@ -83,13 +101,14 @@ def to_canonical(value: Any, unit: str, name: str) -> Any:
         except ValueError as error:
             raise ValueError(f"{name}: expected a number with a unit like {unit!r}, got {value!r}") from error
         if same_unit(given, unit):
-            return number
-        import astropy.units as u
+            value = number
+        else:
+            import astropy.units as u
 
-        try:
-            value = u.Quantity(number, given)
-        except (TypeError, ValueError) as error:
-            raise UnitError(f"{name}: {given!r} is not a unit; expected one like {unit!r}") from error
+            try:
+                value = u.Quantity(number, given)
+            except (TypeError, ValueError) as error:
+                raise UnitError(f"{name}: {given!r} is not a unit; expected one like {unit!r}") from error
     if hasattr(value, "to_value"):
         try:
             value = value.to_value(unit)
@@ -100,7 +119,12 @@ def to_canonical(value: Any, unit: str, name: str) -> Any:
         if math.isnan(value):
             raise ValueError(f"{name}: is NaN")
         return value
-    array = np.asarray(value, dtype=float)
+    try:
+        array = np.asarray([] if value is None else value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected a number or an array of numbers, got {value!r}") from error
+    if value is None or array.size == 0:
+        raise ValueError(f"{name}: expected a number, got {value!r}")
     if np.isnan(array).any():
         raise ValueError(f"{name}: holds NaN")
     return float(array) if array.ndim == 0 else array

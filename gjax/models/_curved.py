@@ -37,7 +37,7 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
 
     tag: ClassVar[str] = "lp"
     amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(10.0, "TeV", frozen=True)
+    reference: Parameter = parameter(10.0, "TeV", constant=True)
     alpha: Parameter = parameter(2.0)
     beta: Parameter = parameter(1.0)
 
@@ -77,7 +77,7 @@ class ExpCutoffPowerLawSpectralModel(AbstractSpectralModel):
     tag: ClassVar[str] = "ecpl"
     index: Parameter = parameter(1.5)
     amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(1.0, "TeV", frozen=True)
+    reference: Parameter = parameter(1.0, "TeV", constant=True)
     lambda_: Parameter = parameter(0.1, "TeV-1")
     alpha: Parameter = parameter(1.0, frozen=True)
 

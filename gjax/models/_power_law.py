@@ -49,7 +49,7 @@ class PowerLawSpectralModel(AbstractSpectralModel):
     tag: ClassVar[str] = "pl"
     index: Parameter = parameter(2.0)
     amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(1.0, "TeV", frozen=True)
+    reference: Parameter = parameter(1.0, "TeV", constant=True)
 
     def evaluate(self, energy: Array) -> Array:
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference))
@@ -88,7 +88,7 @@ class PowerLawNormSpectralModel(AbstractSpectralModel):
     unit: ClassVar[str] = ""
     tilt: Parameter = parameter(0.0, frozen=True)
     norm: Parameter = parameter(1.0)
-    reference: Parameter = parameter(1.0, "TeV", frozen=True)
+    reference: Parameter = parameter(1.0, "TeV", constant=True)
 
     def evaluate(self, energy: Array) -> Array:
         return self.norm * jnp.exp(-self.tilt * jnp.log(energy / self.reference))
@@ -118,8 +118,8 @@ class PowerLaw2SpectralModel(AbstractSpectralModel):
     tag: ClassVar[str] = "pl-2"
     amplitude: Parameter = parameter(1e-12, "s-1 cm-2")
     index: Parameter = parameter(2.0)
-    emin: Parameter = parameter(0.1, "TeV", frozen=True)
-    emax: Parameter = parameter(100.0, "TeV", frozen=True)
+    emin: Parameter = parameter(0.1, "TeV", constant=True)
+    emax: Parameter = parameter(100.0, "TeV", constant=True)
 
     def _norm(self) -> Array:
         return self.amplitude / (
@@ -215,7 +215,7 @@ class SmoothBrokenPowerLawSpectralModel(AbstractSpectralModel):
     index2: Parameter = parameter(2.0)
     amplitude: Parameter = parameter(1e-12, DNDE)
     ebreak: Parameter = parameter(1.0, "TeV")
-    reference: Parameter = parameter(1.0, "TeV", frozen=True)
+    reference: Parameter = parameter(1.0, "TeV", constant=True)
     beta: Parameter = parameter(1.0, frozen=True)
 
     def evaluate(self, energy: Array) -> Array:

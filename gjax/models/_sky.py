@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
+from gjax.errors import UnitError
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import (
     AbstractPrior,
@@ -20,6 +22,7 @@ from gjax.parameters import (
     parameter,
     replace_parameters,
 )
+from gjax.units import equal_units, to_canonical
 
 __all__ = ["InstrumentModel", "Models", "SkyModel"]
 
@@ -105,7 +108,8 @@ name_parameter_fields(InstrumentModel)
 
 def applies_to(model: SkyModel | InstrumentModel, dataset_name: str) -> bool:
     """Tell whether a model acts on the dataset of that name."""
-    return model.datasets_names is None or any(fnmatch.fnmatchcase(dataset_name, p) for p in model.datasets_names)
+    patterns = model.datasets_names
+    return patterns is None or any(dataset_name == p or fnmatch.fnmatchcase(dataset_name, p) for p in patterns)
 
 
 class Models(Sequence):
@@ -190,8 +194,18 @@ class Models(Sequence):
 
     def _change(self, patterns: Iterable[str], **fields: Any) -> Models:
         table = self.parameter_table
-        chosen = {p for pattern in patterns for p in _parameters_of(table, pattern)}
-        return self.replace_parameters({id(p): p.replace(**fields) for p in chosen})
+        changes = {}
+        for pattern in patterns:
+            found = set(table.find(pattern))
+            for path, offset, old in zip(table.paths, table.offsets, table.parameters):
+                chosen = np.array([offset + i in found for i in range(old.size)])
+                if old.constant and "*" in pattern and fields.get("frozen") is False:
+                    continue
+                if chosen.all():
+                    changes[id(old)] = old.replace(name=path, **fields)
+                elif chosen.any():
+                    changes[id(old)] = _change_entries(path, old, chosen, fields)
+        return self.replace_parameters(changes)
 
     def freeze(self, *patterns: str) -> Models:
         """Return new models with the matching parameters frozen (``"crab.*"``, ``"index"``)."""
@@ -202,7 +216,15 @@ class Models(Sequence):
         return self._change(patterns or ("*",), frozen=False)
 
     def with_values(self, values: Mapping[str, Any]) -> Models:
-        """Return new models with other parameter values (names or patterns as keys)."""
+        """Return new models with other parameter values (names or patterns as keys).
+
+        Raises
+        ------
+        KeyError
+            If a name matches nothing.
+        UnitError
+            If a value has another unit; a bare number is in the parameter's own.
+        """
         models = self
         for pattern, value in values.items():
             models = models._change([pattern], value=value)
@@ -223,9 +245,27 @@ class Models(Sequence):
         return models
 
     def link(self, target: str, source: str, factor: float = 1.0, offset: float = 0.0) -> Models:
-        """Return new models in which one parameter is ``factor * source + offset`` (the same object by default)."""
+        """Return new models in which one parameter is ``factor * source + offset`` (the same object by default).
+
+        Raises
+        ------
+        KeyError
+            If target or source do not name exactly one parameter.
+        UnitError
+            If the units differ and no factor is given.
+        ValueError
+            If a parameter is linked to itself, or the shapes differ.
+        """
         table = self.parameter_table
-        (old,), (new,) = _parameters_of(table, target), _parameters_of(table, source)
+        old, new = _parameter_of(table, target), _parameter_of(table, source)
+        if old is new:
+            raise ValueError(f"cannot link {target!r} to itself")
+        if old.shape != new.shape:
+            raise ValueError(f"cannot link {target!r} of shape {old.shape} to {source!r} of shape {new.shape}")
+        if factor == 1.0 and not equal_units(old.unit, new.unit):
+            raise UnitError(
+                f"cannot link {target!r} in {old.unit!r} to {source!r} in {new.unit!r} without a factor between them"
+            )
         link: Any = new if (factor, offset) == (1.0, 0.0) else Affine(new, factor, offset)
         return Models(replace_parameters(list(self._models), {id(old): link}))
 
@@ -235,14 +275,14 @@ class Models(Sequence):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of a model YAML file."""
-        from gjax.models._yaml import models_to_dict
+        from gjax.models._to_dict import models_to_dict
 
         return models_to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: str = "models") -> Models:
         """Build models from plain data; unknown keys and types are refused by name."""
-        from gjax.models._yaml import models_from_dict
+        from gjax.models._from_dict import models_from_dict
 
         return models_from_dict(data, source)
 
@@ -278,12 +318,20 @@ class Models(Sequence):
         write_models(self, path, overwrite=overwrite, covariance=covariance)
 
 
-def _parameters_of(table: ParameterTable, pattern: str) -> list[Parameter]:
+def _change_entries(path: str, parameter: Parameter, chosen: np.ndarray, fields: dict[str, Any]) -> Parameter:
+    if set(fields) != {"value"}:
+        raise ValueError(f"{path}: {', '.join(fields)} can be changed for all entries of an array parameter only")
+    value = np.array(parameter.value)
+    value.reshape(-1)[chosen] = to_canonical(fields["value"], parameter.unit, path)
+    return parameter.replace(value=value, name=path)
+
+
+def _parameter_of(table: ParameterTable, pattern: str) -> Parameter:
     owners = [p for p in table.parameters for _ in range(p.size)]
-    for path, owner in zip(table.paths, table.parameters):
-        if path == pattern:
-            return [owner]
-    return list(dict.fromkeys(owners[i] for i in table.find(pattern)))
+    found = table.find(pattern)
+    if len({id(owners[i]) for i in found}) > 1:
+        raise KeyError(f"{pattern!r} matches several parameters: {', '.join(table.names[i] for i in found)}")
+    return owners[found[0]]
 
 
 def _row(table: ParameterTable) -> list[str]:

@@ -48,9 +48,13 @@ class AbstractSpectralModel(eqx.Module):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         name_parameter_fields(cls)
-        if cls.tag and not inspect.isabstract(cls):
-            _REGISTRY[cls.tag] = cls
-            _REGISTRY[cls.__name__] = cls
+        if inspect.isabstract(cls):
+            return
+        for key in {cls.__dict__.get("tag", ""), cls.__name__} - {""}:
+            taken = _REGISTRY.get(key)
+            if taken is not None and (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
+                raise ValueError(f"the name {key!r} is taken by the model {taken.__module__}.{taken.__name__}")
+            _REGISTRY[key] = cls
 
     @abc.abstractmethod
     def evaluate(self, energy: Array) -> Array:
@@ -87,12 +91,12 @@ class AbstractSpectralModel(eqx.Module):
     def integral(self, energy_min: Any, energy_max: Any) -> Any:
         """Return the photon flux between two energies as a Quantity [s-1 cm-2]."""
         bounds = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        return attach_unit(self.filled().integrate(*bounds, nodes=64), "s-1 cm-2")
+        return attach_unit(self.filled().integrate(*bounds, nodes=64), "s-1 cm-2" if self.unit else "TeV")
 
     def energy_flux(self, energy_min: Any, energy_max: Any) -> Any:
         """Return the energy flux between two energies as a Quantity [TeV s-1 cm-2]."""
         bounds = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        return attach_unit(self.filled().integrate_energy(*bounds, nodes=64), "TeV s-1 cm-2")
+        return attach_unit(self.filled().integrate_energy(*bounds, nodes=64), "TeV s-1 cm-2" if self.unit else "TeV2")
 
     def plot(self, energy_bounds: Any, ax: Any = None, **options: Any) -> Any:
         """Plot the spectral energy distribution between two energies on a matplotlib axis and return the axis."""
@@ -144,4 +148,4 @@ def spectral_models() -> dict[str, type[AbstractSpectralModel]]:
     >>> sorted(spectral_models())[:2]
     ['bpl', 'compound']
     """
-    return {cls.tag: cls for cls in _REGISTRY.values()}
+    return {cls.tag or cls.__name__: cls for cls in _REGISTRY.values()}

@@ -12,7 +12,7 @@ import numpy as np
 
 from gjax.errors import UnitError
 from gjax.parameters._priors import AbstractPrior
-from gjax.units import attach_unit, same_unit, split_quantity, to_canonical
+from gjax.units import attach_unit, equal_units, split_quantity, to_canonical
 
 __all__ = ["Affine", "Expression", "Parameter", "parameter"]
 
@@ -32,6 +32,9 @@ class Parameter:
         Bounds (inclusive); the default is none.
     frozen
         True to keep the value in fits.
+    constant
+        True for a convention such as a reference energy: it can be changed but never fitted, and programs do not
+        differentiate by it.
     prior
         A prior such as `GaussianPrior`, in the canonical unit.
     scale
@@ -48,7 +51,7 @@ class Parameter:
     UnitError
         If a unit cannot be converted.
     ValueError
-        If the value is NaN, ``min >= max``, or the shape does not fit the axes.
+        If the value is NaN, ``min >= max``, ``scale`` is not positive, or the shape does not fit the axes.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Parameter:
     min: Any = -math.inf
     max: Any = math.inf
     frozen: bool = False
+    constant: bool = False
     prior: AbstractPrior | None = None
     scale: float | None = None
     axes: Mapping[str, Sequence[str]] | None = None
@@ -78,7 +82,7 @@ class Parameter:
             object.__setattr__(self, field, value)
 
         if self.unit is None:
-            put("unit", _unit_of(self.value))
+            put("unit", _unit_of(self.value, name))
         value = to_canonical(self.value, self.unit, name)
         if self.axes is not None:
             axes = {str(key): tuple(str(label) for label in labels) for key, labels in self.axes.items()}
@@ -103,6 +107,10 @@ class Parameter:
             raise ValueError(f"{name}: expected min < max, got min={self.min}, max={self.max}")
         if not isinstance(self.frozen, bool):
             raise ValueError(f"{name}: frozen must be True or False, got {self.frozen!r}")
+        if self.scale is not None and not (self.scale > 0 and math.isfinite(self.scale)):
+            raise ValueError(f"{name}: scale must be a positive number, got {self.scale!r}")
+        if self.constant and not self.frozen:
+            raise ValueError(f"{name}: is a convention of the model, not a quantity to fit; it cannot be free")
         if self.prior is not None and not isinstance(self.prior, AbstractPrior):
             raise ValueError(f"{name}: prior must be a prior such as GaussianPrior, got {self.prior!r}")
 
@@ -137,9 +145,12 @@ class Parameter:
         return [f"[{suffix}]" for suffix in suffixes]
 
 
-def _unit_of(value: Any) -> str:
+def _unit_of(value: Any, name: str) -> str:
     if isinstance(value, str):
-        return split_quantity(value)[1]
+        try:
+            return split_quantity(value)[1]
+        except ValueError as error:
+            raise ValueError(f"{name}: expected a number with a unit, got {value!r}") from error
     return str(value.unit) if hasattr(value, "to_value") else ""
 
 
@@ -150,6 +161,13 @@ def _is_nan(value: Any) -> bool:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Affine:
     """A link: the value is ``factor * source + offset`` (in the canonical units of both).
+
+    A link to a link is a link to the source of the latter.
+
+    Raises
+    ------
+    TypeError
+        If the source is no parameter.
 
     Examples
     --------
@@ -163,6 +181,15 @@ class Affine:
     factor: float = 1.0
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        source: Any = self.source
+        if isinstance(source, Affine):
+            object.__setattr__(self, "offset", self.factor * source.offset + self.offset)
+            object.__setattr__(self, "factor", self.factor * source.factor)
+            object.__setattr__(self, "source", source.source)
+        elif not isinstance(source, Parameter):
+            raise TypeError(f"Affine: expected a Parameter as source, got {type(source).__name__}")
+
     @property
     def value(self) -> Any:
         """The value that follows from the source."""
@@ -173,6 +200,11 @@ class Affine:
 class Expression:
     """A link: the value is ``function(*sources)``, where the function is written with ``jax.numpy``.
 
+    Raises
+    ------
+    TypeError
+        If a source is no parameter (but a link, say).
+
     Examples
     --------
     >>> a, b = Parameter(2.0), Parameter(3.0)
@@ -182,6 +214,12 @@ class Expression:
 
     function: Callable[..., Any]
     sources: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", tuple(self.sources))
+        for source in self.sources:
+            if not isinstance(source, Parameter):
+                raise TypeError(f"Expression: expected parameters as sources, got {type(source).__name__}")
 
     @property
     def value(self) -> Any:
@@ -201,7 +239,7 @@ class _ToParameter:
         if isinstance(value, Affine | Expression):
             return value
         if isinstance(value, Parameter):
-            if not same_unit(value.unit, self.unit):
+            if not equal_units(value.unit, self.unit):
                 raise UnitError(f"{self.name}: given a parameter in {value.unit!r}, expected one in {self.unit!r}")
             return value
         return Parameter(value, self.unit, name=self.name, **self.options)
@@ -217,7 +255,7 @@ def parameter(default: Any = dataclasses.MISSING, unit: str = "", **options: Any
     unit
         Canonical unit of the field.
     **options
-        Defaults of `Parameter`: ``min``, ``max``, ``frozen``, ``prior``, ``scale``.
+        Defaults of `Parameter`: ``min``, ``max``, ``frozen``, ``constant``, ``prior``, ``scale``.
 
     Examples
     --------
@@ -227,6 +265,8 @@ def parameter(default: Any = dataclasses.MISSING, unit: str = "", **options: Any
     >>> Model(index=2.5).index.value
     2.5
     """
+    if options.get("constant"):
+        options["frozen"] = True
     keywords: dict[str, Any] = {"converter": _ToParameter(unit, options)}
     if default is not dataclasses.MISSING:
         keywords["default"] = default

@@ -120,8 +120,8 @@ class GaussianPrior(AbstractPrior):
     kind: ClassVar[int] = GAUSSIAN
 
     def __post_init__(self) -> None:
-        if not (self.sigma > 0 and math.isfinite(self.sigma)):
-            raise ValueError(f"GaussianPrior: expected sigma > 0, got {self.sigma}")
+        if not (self.sigma > 0 and math.isfinite(self.sigma) and math.isfinite(self.mu)):
+            raise ValueError(f"GaussianPrior: expected finite mu and sigma > 0, got {self}")
 
     def row(self) -> tuple[float, float, float]:
         return self.mu, self.sigma, 0.0
@@ -137,8 +137,8 @@ class LogNormalPrior(AbstractPrior):
     kind: ClassVar[int] = LOG_NORMAL
 
     def __post_init__(self) -> None:
-        if not (self.sigma > 0 and math.isfinite(self.sigma)):
-            raise ValueError(f"LogNormalPrior: expected sigma > 0, got {self.sigma}")
+        if not (self.sigma > 0 and math.isfinite(self.sigma) and math.isfinite(self.mu)):
+            raise ValueError(f"LogNormalPrior: expected finite mu and sigma > 0, got {self}")
 
     def row(self) -> tuple[float, float, float]:
         return self.mu, self.sigma, 0.0
@@ -158,8 +158,8 @@ class GeneralizedGaussianPrior(AbstractPrior):
     kind: ClassVar[int] = GENERALIZED
 
     def __post_init__(self) -> None:
-        if not (self.sigma > 0 and 0 < self.eta <= 1):
-            raise ValueError(f"GeneralizedGaussianPrior: expected sigma > 0 and 0 < eta <= 1, got {self}")
+        if not (self.sigma > 0 and math.isfinite(self.sigma) and math.isfinite(self.mu) and 0 < self.eta <= 1):
+            raise ValueError(f"GeneralizedGaussianPrior: expected finite mu, sigma > 0 and 0 < eta <= 1, got {self}")
 
     def row(self) -> tuple[float, float, float]:
         return self.mu, self.sigma, self.eta
@@ -188,6 +188,9 @@ def prior_from_dict(data: dict[str, Any]) -> AbstractPrior:
     if tag not in PRIORS:
         raise ValueError(f"prior type {tag!r} is unknown; expected one of {', '.join(PRIORS)}")
     names = [field.name for field in dataclasses.fields(PRIORS[tag])]  # type: ignore[arg-type]
+    missing = [n for n in names if n not in data and not (tag == GeneralizedGaussianPrior.tag and n == "eta")]
+    if missing:
+        raise ValueError(f"prior {tag!r}: {missing[0]!r} is missing; expected {', '.join(names)}")
     unknown = set(data) - set(names)
     if unknown:
         raise ValueError(f"prior {tag!r}: unknown key {sorted(unknown)[0]!r}; expected {', '.join(names)}")
@@ -226,10 +229,11 @@ def prior_statistic(theta: Array, kind: Array, rows: Array) -> Array:
     )
     log_uniform = 2 * (log_theta - middle)
     is_generalized = kind == GENERALIZED
-    scaled = jnp.where(is_generalized, jnp.abs(delta) / (jnp.sqrt(2.0) * sigma), 1.0)
-    positive_scaled = jnp.where(scaled > 0, scaled, 1.0)
-    exponent = 1.0 / jnp.where(is_generalized, c, 0.5)
-    generalized = jnp.where(scaled > 0, 2 * positive_scaled**exponent, 0.0)
+    square = jnp.where(is_generalized, 0.5 * (delta / sigma) ** 2, 1.0)
+    # at the centre the curvature is 0 or infinite unless eta is 1/2: that of a Gaussian keeps fits going
+    off_centre = square > 1e-30
+    power = 0.5 / jnp.where(is_generalized, c, 0.5)
+    generalized = 2 * jnp.where(off_centre, jnp.where(off_centre, square, 1.0) ** power, square)
     value = jnp.where(kind == GAUSSIAN, gaussian, 0.0)
     value = jnp.where(kind == LOG_NORMAL, log_normal, value)
     value = jnp.where(kind == LOG_UNIFORM, log_uniform, value)

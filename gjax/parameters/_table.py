@@ -30,10 +30,12 @@ class Slot(eqx.Module):
     index: Array
     factor: Array
     offset: Array
+    constant: bool = eqx.field(static=True, default=False)
 
     def value(self, theta: Array) -> Array:
         """Look the value up."""
-        return self.factor * theta[self.index] + self.offset
+        value = self.factor * theta[self.index] + self.offset
+        return jax.lax.stop_gradient(value) if self.constant else value
 
 
 class ExpressionSlot(eqx.Module):
@@ -84,7 +86,13 @@ def parameter_paths(tree: Any, name: str = "") -> list[tuple[str, Parameter | Af
 
 
 def replace_parameters(tree: Any, changes: dict[int, Parameter]) -> Any:
-    """Return the tree with parameters exchanged by identity (``id(old) -> new``); links follow."""
+    """Return the tree with parameters exchanged by identity (``id(old) -> new``); links follow.
+
+    Raises
+    ------
+    TypeError
+        If the source of an `Expression` would become a link.
+    """
 
     def exchange(leaf: Any) -> Any:
         if isinstance(leaf, Affine):
@@ -188,7 +196,9 @@ class ParameterTable:
         return self._spread(one)
 
     def find(self, pattern: str) -> list[int]:
-        """Return the entries whose name is, ends with, or matches (``*``) the pattern.
+        """Return the entries whose name is, ends with, or matches (``*``, ``?``) the pattern.
+
+        The name of an array parameter without its brackets stands for all of its entries.
 
         Raises
         ------
@@ -196,11 +206,13 @@ class ParameterTable:
             If nothing matches; the message lists the names.
         """
         names = self.names
-        hits = [i for i, name in enumerate(names) if name == pattern]
+        both = list(zip(names, [path for path, p in zip(self.paths, self.parameters) for _ in range(p.size)]))
+        glob = pattern.replace("[", "[[]")
+        hits = [i for i, pair in enumerate(both) if pattern in pair]
         if not hits:
-            hits = [i for i, name in enumerate(names) if name.endswith("." + pattern)]
+            hits = [i for i, pair in enumerate(both) if any(name.endswith("." + pattern) for name in pair)]
         if not hits:
-            hits = [i for i, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
+            hits = [i for i, pair in enumerate(both) if any(fnmatch.fnmatchcase(name, glob) for name in pair)]
         if not hits:
             raise KeyError(f"no parameter is called {pattern!r}; there are: {', '.join(names) or 'none'}")
         return hits
@@ -264,24 +276,28 @@ def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, Par
         found = [item for name, part in zip(names, tree) for item in parameter_paths(part, name)]
     parameters: dict[int, Parameter] = {}
     paths: dict[int, str] = {}
-    linked: list[Parameter] = []
+    linked: list[tuple[str, Parameter]] = []
     for path, leaf in found:
         if isinstance(leaf, Parameter):
             parameters.setdefault(id(leaf), leaf)
             paths.setdefault(id(leaf), path)
         else:
-            linked += [leaf.source] if isinstance(leaf, Affine) else list(leaf.sources)
-    for number, source in enumerate(linked):
+            linked += [(path, source) for source in ([leaf.source] if isinstance(leaf, Affine) else leaf.sources)]
+    for path, source in linked:
         if id(source) not in parameters:
+            name, number = source.label or f"{path}.source", 2
+            while name in paths.values():
+                name, number = f"{source.label or f'{path}.source'}{number}", number + 1
             parameters[id(source)] = source
-            paths[id(source)] = source.label or f"linked.{number}"
+            paths[id(source)] = name
     table = ParameterTable(tuple(parameters.values()), tuple(paths.values()))
     offset_of = dict(zip(parameters, table.offsets))
 
     def slot(source: Parameter, factor: float = 1.0, offset: float = 0.0) -> Slot:
         index = offset_of[id(source)] + np.arange(source.size, dtype=np.int32).reshape(source.shape)
         dtype = jnp.result_type(float)
-        return Slot(np.asarray(index), np.full(source.shape, factor, dtype), np.full(source.shape, offset, dtype))
+        numbers = np.full(source.shape, factor, dtype), np.full(source.shape, offset, dtype)
+        return Slot(np.asarray(index), *numbers, source.constant)
 
     def place(leaf: Any) -> Any:
         if isinstance(leaf, Parameter):

@@ -1,0 +1,212 @@
+"""Plain data to models; unknown keys are refused by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gjax.errors import ConfigError
+from gjax.models._sky import InstrumentModel, Models, SkyModel
+from gjax.models._spectral import AbstractSpectralModel, spectral_model_class
+from gjax.models._to_dict import parameter_fields
+from gjax.parameters import Affine, Parameter, prior_from_dict
+from gjax.units import equal_units
+
+__all__ = ["models_from_dict"]
+
+_PARAMETER_KEYS = (
+    "name",
+    "value",
+    "unit",
+    "error",
+    "min",
+    "max",
+    "frozen",
+    "prior",
+    "link",
+    "scale",
+    "axes",
+    "interp",
+    "scale_method",
+)
+_COMPONENT_KEYS = {
+    "SkyModel": ("name", "type", "spectral", "datasets_names"),
+    "InstrumentModel": ("name", "type", "parameters", "datasets_names"),
+}
+
+
+def _check_keys(data: Any, allowed: tuple[str, ...], where: str) -> None:
+    """Raise `ConfigError` for a key that is not allowed, with the nearest one that is."""
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{where}: expected a mapping, got {type(data).__name__}")
+    for key in data:
+        if key not in allowed:
+            near = difflib.get_close_matches(str(key), allowed, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; expected {', '.join(allowed)}"
+            raise ConfigError(f"{where}: unknown key {key!r}{hint}")
+
+
+class _Links:
+    """Labelled parameters found so far, and placeholders for those that come later in the file."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Parameter] = {}
+        self.pending: dict[str, tuple[Parameter, str]] = {}
+
+    def source(self, label: str, where: str) -> Parameter:
+        """Return the parameter of a label, or something that stands for it until the end of the file."""
+        if label in self.found:
+            return self.found[label]
+        return self.pending.setdefault(label, (Parameter(0.0), where))[0]
+
+    def settle(self, models: Models) -> Models:
+        """Replace the placeholders."""
+        for label, (_, where) in self.pending.items():
+            if label not in self.found:
+                raise ConfigError(f"{where}.link: no parameter is labelled {label!r}")
+        return models.replace_parameters({id(p): self.found[label] for label, (p, _) in self.pending.items()})
+
+
+def _parameters_from_list(rows: Any, cls: type, where: str, links: _Links) -> dict[str, Any]:
+    if not isinstance(rows, list):
+        raise ConfigError(f"{where}.parameters: expected a list, got {type(rows).__name__}")
+    fields = getattr(cls, "__dataclass_fields__", {})
+    found: dict[str, Any] = {}
+    for row in rows:
+        _check_keys(row, _PARAMETER_KEYS, f"{where}.parameters")
+        name = row.get("name")
+        if name not in parameter_fields(cls):
+            raise ConfigError(
+                f"{where}: {cls.__name__} has no parameter {name!r}; it has: {', '.join(parameter_fields(cls))}"
+            )
+        if name in found:
+            raise ConfigError(f"{where}: parameter {name!r} is given twice")
+        converter = fields[name].metadata["converter"]
+        found[name] = _linked_parameter(row, converter.unit, converter.options, f"{where}.{name}", links)
+    return found
+
+
+def _linked_parameter(
+    row: Mapping[str, Any], unit: str, defaults: Mapping[str, Any], where: str, links: _Links
+) -> Parameter | Affine:
+    link = row.get("link")
+    if isinstance(link, Mapping):
+        _check_keys(link, ("source", "factor", "offset", "parameter"), f"{where}.link")
+        if "source" not in link:
+            raise ConfigError(f"{where}.link: no source given")
+        label = str(link["source"])
+        if "parameter" in link:
+            given = link["parameter"]
+            _check_keys(given, _PARAMETER_KEYS, f"{where}.link.parameter")
+            own_unit = str(given.get("unit") or "")
+            links.found[label] = _one_parameter(given, own_unit, {}, f"{where}.link.parameter", label)
+        try:
+            factor, offset = float(link.get("factor", 1.0)), float(link.get("offset", 0.0))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{where}.link: factor and offset must be numbers") from error
+        return Affine(links.source(label, where), factor, offset)
+    if link is None:
+        return _one_parameter(row, unit, defaults, where, None)
+    if link not in links.found:
+        links.found[link] = _one_parameter(row, unit, defaults, where, str(link))
+    elif not equal_units(links.found[link].unit, unit):
+        raise ConfigError(f"{where}.link: {link!r} is in {links.found[link].unit!r}, expected {unit!r}")
+    return links.found[link]
+
+
+def _one_parameter(
+    row: Mapping[str, Any], unit: str, defaults: Mapping[str, Any], where: str, label: str | None
+) -> Parameter:
+    if "value" not in row:
+        raise ConfigError(f"{where}: no value given")
+    given = str(row.get("unit", unit) or "")
+    options = dict(defaults) | ({"frozen": row["frozen"]} if "frozen" in row else {})
+    try:
+        import astropy.units as u
+
+        for key in ("value", "min", "max", "error"):
+            number = row.get(key)
+            if number is not None and not np.any(np.isnan(np.asarray(number, dtype=float))):
+                options[key] = u.Quantity(number, given) if given != unit else number
+        if isinstance(options.get("error"), u.Quantity):
+            options["error"] = options["error"].to_value(unit)
+        options["value"] = options.get("value", float("nan"))
+        if row.get("prior") is not None:
+            options["prior"] = prior_from_dict(row["prior"])
+        if row.get("axes") is not None:
+            options["axes"] = row["axes"]
+        if "scale" in row and "scale_method" not in row:
+            options["scale"] = None if row["scale"] is None else float(row["scale"])
+        return Parameter(options.pop("value"), unit, label=label, name=where, **options)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+        raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
+
+
+def _spectral_from_dict(data: Any, where: str, links: _Links) -> AbstractSpectralModel:
+    if not isinstance(data, Mapping) or "type" not in data:
+        raise ConfigError(f"{where}: expected a mapping with a 'type'")
+    try:
+        cls = spectral_model_class(data["type"])
+    except KeyError as error:
+        raise ConfigError(f"{where}.type: {error.args[0]}") from error
+    fields = getattr(cls, "__dataclass_fields__", {})
+    others = [name for name in fields if name not in parameter_fields(cls)]
+    allowed = ("type", *(["parameters"] if parameter_fields(cls) else []), *others)
+    _check_keys(data, allowed, where)
+    options: dict[str, Any] = _parameters_from_list(data.get("parameters", []), cls, where, links)
+    for name in others:
+        if name in data:
+            value = data[name]
+            options[name] = (
+                _spectral_from_dict(value, f"{where}.{name}", links) if isinstance(value, Mapping) else value
+            )
+    try:
+        return cls(**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def models_from_dict(data: Any, source: str = "models") -> Models:
+    """Build models from plain data.
+
+    Raises
+    ------
+    ConfigError
+        For unknown keys, types or parameters, wrong units, and missing values; the message says where.
+    """
+    _check_keys(data, ("components", "covariance", "metadata"), source)
+    links = _Links()
+    models: list[Any] = []
+    components = data.get("components") or []
+    if not isinstance(components, list):
+        raise ConfigError(f"{source}.components: expected a list, got {type(components).__name__}")
+    for number, component in enumerate(components):
+        if not isinstance(component, Mapping):
+            raise ConfigError(f"{source}: component {number}: expected a mapping, got {component!r}")
+        kind = component.get("type", "SkyModel")
+        where = f"{source}: component {component.get('name', number)}"
+        if kind not in _COMPONENT_KEYS:
+            raise ConfigError(f"{where}: type {kind!r} is unknown; expected one of {', '.join(_COMPONENT_KEYS)}")
+        _check_keys(component, _COMPONENT_KEYS[kind], where)
+        options = {
+            "name": str(component.get("name", f"source-{number}")),
+            "datasets_names": component.get("datasets_names"),
+        }
+        if kind == "SkyModel":
+            if "spectral" not in component:
+                raise ConfigError(f"{where}: no 'spectral' model given")
+            models.append(SkyModel(_spectral_from_dict(component["spectral"], f"{where}.spectral", links), **options))
+        else:
+            models.append(
+                InstrumentModel(
+                    **options, **_parameters_from_list(component.get("parameters", []), InstrumentModel, where, links)
+                )
+            )
+    try:
+        return links.settle(Models(models))
+    except ValueError as error:
+        raise error if isinstance(error, ConfigError) else ConfigError(f"{source}: {error}") from error

@@ -1,0 +1,130 @@
+"""Models to plain data, in the layout that Gammapy users know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from gjax.errors import ConfigError
+from gjax.models._compound import CompoundSpectralModel
+from gjax.models._sky import Models, SkyModel
+from gjax.models._spectral import AbstractSpectralModel
+from gjax.parameters import Affine, Expression, Parameter, parameter_paths
+
+__all__ = ["models_to_dict", "parameter_fields"]
+
+
+def parameter_fields(cls: type) -> list[str]:
+    fields = getattr(cls, "__dataclass_fields__", {})
+    return [name for name, field in fields.items() if hasattr(field.metadata.get("converter"), "unit")]
+
+
+def _number(value: Any) -> Any:
+    return np.asarray(value).tolist()
+
+
+class _Labels:
+    """Names of shared parameters in a file; a source that no model holds is written where it is first used."""
+
+    def __init__(self, models: Models) -> None:
+        held: dict[int, str] = {}
+        uses: dict[int, list[Parameter]] = {}
+        linked: list[tuple[str, Parameter]] = []
+        for model in models:
+            for path, leaf in parameter_paths(model, model.name):
+                if isinstance(leaf, Parameter):
+                    held.setdefault(id(leaf), path)
+                    uses.setdefault(id(leaf), []).append(leaf)
+                elif isinstance(leaf, Affine):
+                    linked.append((path, leaf.source))
+        self._names: dict[int, str] = {}
+        self.external: set[int] = set()
+        for key, found in uses.items():
+            if len(found) > 1 or any(source is found[0] for _, source in linked):
+                self._give(found[0], held[key].replace(".", "@", 1))
+        for path, source in linked:
+            if id(source) not in self._names:
+                self.external.add(id(source))
+                self._give(source, f"{path}.source")
+
+    def _give(self, parameter: Parameter, name: str) -> None:
+        label = parameter.label or name
+        self._names[id(parameter)] = name if label in self._names.values() else label
+
+    def __contains__(self, parameter: Parameter) -> bool:
+        return id(parameter) in self._names
+
+    def __getitem__(self, parameter: Parameter) -> str:
+        return self._names[id(parameter)]
+
+
+def _parameter_to_dict(
+    name: str, leaf: Any, labels: _Labels, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    if isinstance(leaf, Affine):
+        link = {"source": labels[leaf.source], "factor": leaf.factor, "offset": leaf.offset}
+        if id(leaf.source) in labels.external:
+            labels.external.remove(id(leaf.source))
+            row = _parameter_to_dict(labels[leaf.source], leaf.source, labels)
+            link["parameter"] = {key: value for key, value in row.items() if key != "link"}
+        return {"name": name, "link": link}
+    if isinstance(leaf, Expression):
+        raise ConfigError(f"parameter {name!r}: a link by a Python expression cannot be written to YAML")
+    data: dict[str, Any] = {"name": name, "value": _number(leaf.value)}
+    if leaf.unit:
+        data["unit"] = leaf.unit
+    if np.all(np.isfinite(leaf.error)):
+        data["error"] = _number(leaf.error)
+    for key in ("min", "max"):
+        # an infinite bound is written where the model's default is a finite one
+        if np.all(np.isfinite(getattr(leaf, key))) or key in defaults:
+            data[key] = _number(getattr(leaf, key))
+    data["frozen"] = leaf.frozen
+    if leaf.prior is not None:
+        data["prior"] = {k: v if isinstance(v, str) else float(v) for k, v in leaf.prior.to_dict().items()}
+    if leaf.scale is not None or "scale" in defaults:
+        data["scale"] = None if leaf.scale is None else float(leaf.scale)
+    if leaf.axes is not None:
+        data["axes"] = {axis: list(values) for axis, values in leaf.axes.items()}
+    if leaf in labels:
+        data["link"] = labels[leaf]
+    return data
+
+
+def _own_parameters(model: Any, labels: _Labels) -> list[dict[str, Any]]:
+    fields = type(model).__dataclass_fields__
+    found = [(name, leaf) for name, leaf in parameter_paths(model) if name in parameter_fields(type(model))]
+    return [_parameter_to_dict(name, leaf, labels, fields[name].metadata["converter"].options) for name, leaf in found]
+
+
+def _spectral_to_dict(model: AbstractSpectralModel, labels: _Labels) -> dict[str, Any]:
+    data: dict[str, Any] = {"type": type(model).__name__}
+    if isinstance(model, CompoundSpectralModel):
+        return data | {
+            "model1": _spectral_to_dict(model.model1, labels),
+            "model2": _spectral_to_dict(model.model2, labels),
+            "operator": model.operator,
+        }
+    for name, value in vars(model).items():
+        if isinstance(value, AbstractSpectralModel):
+            data[name] = _spectral_to_dict(value, labels)
+    return data | {"parameters": _own_parameters(model, labels)}
+
+
+def models_to_dict(models: Models) -> dict[str, Any]:
+    """Return models as plain data; parameters used twice get a ``link`` label."""
+    labels = _Labels(models)
+    components = []
+    for model in models:
+        data: dict[str, Any] = {"name": model.name, "type": type(model).__name__}
+        if isinstance(model, SkyModel):
+            data["spectral"] = _spectral_to_dict(model.spectral_model, labels)
+        else:
+            data["parameters"] = _own_parameters(model, labels)
+        if model.datasets_names is not None:
+            data["datasets_names"] = list(model.datasets_names)
+        components.append(data)
+    return {"components": components}
