@@ -238,7 +238,10 @@ def prior_statistic(theta: Array, kind: Array, rows: Array) -> Array:
     value = jnp.where(kind == LOG_NORMAL, log_normal, value)
     value = jnp.where(kind == LOG_UNIFORM, log_uniform, value)
     value = jnp.where(is_generalized, generalized, value)
-    outside = (is_log & (theta <= 0)) | ((kind == UNIFORM) & ((theta < a) | (theta > b)))
+    # fits walk in scaled parameters: a parameter at the end of its support may be off by a rounding error
+    slack = 4 * jnp.finfo(theta.dtype).eps * jnp.maximum(jnp.abs(a), jnp.abs(b))
+    is_flat = (kind == UNIFORM) | (kind == LOG_UNIFORM)
+    outside = (is_log & (theta <= 0)) | (is_flat & ((theta < a - slack) | (theta > b + slack)))
     return jnp.where(outside, jnp.inf, value)
 
 
