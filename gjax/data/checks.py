@@ -60,7 +60,11 @@ def check_data_store(store: DataStore, obs_id: Any = None) -> list[Record]:
 
 
 def _check_indices(store: DataStore) -> Iterator[Record]:
-    in_obs = [int(value) for value in np.asarray(store.obs_table["OBS_ID"]).tolist()]
+    try:
+        in_obs = [int(value) for value in np.asarray(store.obs_table["OBS_ID"]).tolist()]
+    except ValueError as error:
+        yield _record("error", None, "obs-index", f"OBS_ID is not a number ({error})")
+        in_obs = []
     for number, times in Counter(in_obs).items():
         if times > 1:
             yield _record("error", number, "obs-index", f"the number occurs {times} times in the observation index")

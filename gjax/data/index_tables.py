@@ -14,7 +14,7 @@ from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
 from gjax.data.files import FitsFile, HDULocation
-from gjax.data.times import seconds_since, time_ref_from_meta, time_unit
+from gjax.data.times import seconds_since, time_ref_from_meta, time_unit, warn_once
 from gjax.errors import DataFormatError, MissingDataError
 from gjax.fits import expand_path, get_column, get_hdu, open_fits, read_table, write_atomic
 
@@ -28,12 +28,26 @@ def _read(path: Any, hdu: str | int | None, required: Sequence[str]) -> Table:
     with open_fits(path) as hdus:
         if hdu is None and len(hdus) < 2:
             raise MissingDataError(f"{path}: no index table; the file has no extension")
+        if hdu is None and len(hdus) > 2:
+            warn_once(__name__, f"{path}: {len(hdus) - 1} tables, the first is read; choose another with hdu=...")
         table = read_table(get_hdu(hdus, 1 if hdu is None else hdu, path), path)
     for name in required:
         if name not in table.colnames:
             raise DataFormatError(f"{path}: index table without column {name!r}; it has: {', '.join(table.colnames)}")
+    if table["OBS_ID"].dtype.kind in "SU":
+        try:
+            table["OBS_ID"] = np.asarray(table["OBS_ID"]).astype(np.int64)
+        except ValueError:
+            warn_once(__name__, f"{path}: OBS_ID holds text that is no number, such as {table['OBS_ID'][0]!r}")
     table.meta["SOURCE"] = str(path)
     return table
+
+
+def _numbers(table: Table, where: str) -> list[int]:
+    try:
+        return [int(value) for value in np.asarray(table["OBS_ID"]).tolist()]
+    except ValueError as error:
+        raise DataFormatError(f"{where}: OBS_ID is not a number ({error})") from error
 
 
 class ObservationTable(Table):
@@ -102,7 +116,7 @@ class ObservationTable(Table):
         MissingDataError
             If an observation is not in the table.
         """
-        known = {int(value): row for row, value in reversed(list(enumerate(self["OBS_ID"])))}
+        known = {value: row for row, value in reversed(list(enumerate(_numbers(self, self._where()))))}
         wanted = [int(value) for value in np.atleast_1d(obs_id)]
         missing = [value for value in wanted if value not in known]
         if missing:
@@ -239,7 +253,7 @@ class HDUIndexTable(Table):
     @property
     def obs_id_unique(self) -> list[int]:
         """Numbers of the observations, sorted."""
-        return [int(value) for value in np.unique(np.asarray(self["OBS_ID"]))]
+        return sorted(set(_numbers(self, str(self.meta.get("SOURCE", "HDU index")))))
 
 
 def _write(table: Table, name: str, path: Any, overwrite: bool) -> None:

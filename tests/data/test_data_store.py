@@ -249,6 +249,25 @@ def test_hawc(gammapy_data, kind, count, caplog):
 
 
 @pytest.mark.data
+def test_hawc_index_of_responses(gammapy_data, caplog):
+    """Numbers written as text, or no numbers at all; several tables in one file."""
+    folder = gammapy_data / "hawc/crab_events_pass4"
+    names = [f"{kind}-index-table-GP-no-events.fits.gz" for kind in ("hdu", "obs")]
+    with caplog.at_level(logging.WARNING):
+        store = DataStore.from_dir(folder, *names)
+    assert store.obs_ids == [1, 2, 3]
+    assert "OBS_ID holds text that is no number" in caplog.text
+    observations = store.get_observations(required_irf=["aeff"], require_events=False, skip_missing=True)
+    assert all(obs.available_irfs == ["aeff", "edisp", "psf", "bkg"] for obs in observations)
+    assert any(r["obs_id"] is None and "OBS_ID is not a number" in r["msg"] for r in store.check([]))
+    with pytest.raises(DataFormatError, match="OBS_ID is not a number"):
+        store.obs_table.select_obs_id(1)
+    with caplog.at_level(logging.WARNING):
+        HDUIndexTable.read(folder / "hdu-index-table-GP-Crab.fits.gz")
+    assert "9 tables, the first is read" in caplog.text
+
+
+@pytest.mark.data
 def test_one_file_without_index(gammapy_data):
     observation = Observation.read(gammapy_data / "hess-dl3-dr1/data/hess_dl3_dr1_obs_id_023523.fits.gz")
     assert observation.available_irfs == ["aeff", "edisp", "psf", "bkg"]
