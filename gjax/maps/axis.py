@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,23 +10,10 @@ import numpy as np
 from astropy.table import Table
 
 from gjax.errors import UnitError
+from gjax.maps.axis_units import as_quantity, check_energy, energy_name
+from gjax.maps.scales import SCALES, interpolate
 
 __all__ = ["MapAxis"]
-
-TINY = np.finfo(float).tiny
-Scale = Callable[[Any], Any]
-SCALES: dict[str, tuple[Scale, Scale]] = {
-    "lin": (lambda x: x, lambda y: y),
-    "log": (lambda x: np.log(np.maximum(x, TINY)), np.exp),
-    "sqrt": (lambda x: np.sign(x) * np.sqrt(np.abs(x)), lambda y: np.sign(y) * y**2),
-}
-
-
-def _interpolate(x: np.ndarray, xp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """Linear interpolation that continues the first and last segment outside the nodes."""
-    index = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
-    slope = (fp[index + 1] - fp[index]) / (xp[index + 1] - xp[index])
-    return fp[index] + slope * (x - xp[index])
 
 
 class MapAxis:
@@ -73,7 +59,7 @@ class MapAxis:
             raise ValueError(f"axis {name!r}: interp is {interp!r}, expected one of {', '.join(SCALES)}")
         if node_type not in ("edges", "center"):
             raise ValueError(f"axis {name!r}: node_type is {node_type!r}, expected 'edges' or 'center'")
-        quantity = _as_quantity(nodes, unit, name)
+        quantity = as_quantity(nodes, unit, name)
         values = np.array(quantity.value, dtype=float, ndmin=1)
         if values.ndim != 1 or len(values) < (2 if node_type == "edges" else 1):
             raise ValueError(f"axis {name!r}: expected one-dimensional nodes, at least two edges or one centre")
@@ -92,7 +78,7 @@ class MapAxis:
             if self._nbin == 1:
                 outer = scaled[0] + np.array([-0.5, 0.5])
             else:
-                outer = _interpolate(np.arange(self._nbin + 1) - 0.5, np.arange(self._nbin, dtype=float), scaled)
+                outer = interpolate(np.arange(self._nbin + 1) - 0.5, np.arange(self._nbin, dtype=float), scaled)
             self._edges, self._center = inverse(outer), values
         self._edges.setflags(write=False)
         self._center.setflags(write=False)
@@ -199,9 +185,9 @@ class MapAxis:
         >>> MapAxis.from_energy_edges([1, 10] * u.TeV).center
         <Quantity [3.16227766] TeV>
         """
-        name = _energy_name(name)
-        edges = _as_quantity(energy_edges, unit or "", name)
-        _check_energy(edges.unit, name)
+        name = energy_name(name)
+        edges = as_quantity(energy_edges, unit or "", name)
+        check_energy(edges.unit, name)
         return cls(edges, name=name, interp=interp)
 
     @classmethod
@@ -237,10 +223,10 @@ class MapAxis:
         >>> MapAxis.from_energy_bounds("0.1 TeV", "40 TeV", nbin=10, per_decade=True).nbin
         27
         """
-        name = _energy_name(name)
-        low, high = _as_quantity(energy_min, unit or "", name), _as_quantity(energy_max, unit or "", name)
-        _check_energy(low.unit, name)
-        _check_energy(high.unit, name)
+        name = energy_name(name)
+        low, high = as_quantity(energy_min, unit or "", name), as_quantity(energy_max, unit or "", name)
+        check_energy(low.unit, name)
+        check_energy(high.unit, name)
         low = low.to(high.unit)
         if per_decade:
             nbin = int(np.ceil(np.log10(high.value / low.value) * nbin - 1e-9))
@@ -269,7 +255,7 @@ class MapAxis:
             raise ValueError(f"axis {name!r}: interp is {interp!r}, expected one of {', '.join(SCALES)}")
         if int(nbin) < 1:
             raise ValueError(f"axis {name!r}: needs at least one bin, got nbin={nbin}")
-        low, high = _as_quantity(lo_bnd, unit, name), _as_quantity(hi_bnd, unit, name)
+        low, high = as_quantity(lo_bnd, unit, name), as_quantity(hi_bnd, unit, name)
         low = low.to(high.unit)
         number = int(nbin) + (node_type == "edges")
         if interp == "log":
@@ -332,13 +318,13 @@ class MapAxis:
         scale = SCALES[self._interp][0]
         values = scale(np.atleast_1d(self._values(coord)))
         nodes = scale(self._edges)
-        return _interpolate(values, nodes, np.arange(self._nbin + 1) - 0.5)
+        return interpolate(values, nodes, np.arange(self._nbin + 1) - 0.5)
 
     def pix_to_coord(self, pix: Any) -> u.Quantity:
         """Coordinate of a continuous bin coordinate, the inverse of `coord_to_pix`."""
         scale, inverse = SCALES[self._interp]
         pix = np.asarray(pix, dtype=float)
-        values = inverse(_interpolate(pix, np.arange(self._nbin + 1) - 0.5, scale(self._edges)))
+        values = inverse(interpolate(pix, np.arange(self._nbin + 1) - 0.5, scale(self._edges)))
         return u.Quantity(values, self._unit, copy=False)
 
     # ---- derived axes ----
@@ -428,25 +414,9 @@ class MapAxis:
         >>> MapAxis([0, 1, 2, 3, 4], name="x").group_table([1, 3])["bin_type"].tolist()
         ['underflow', 'normal', 'overflow']
         """
-        if self._node_type != "edges":
-            raise ValueError(f"axis {self._name!r}: only axes made of edges can be grouped")
-        pix = np.clip(self.coord_to_pix(edges) + 0.5, 0, self._nbin)
-        cuts = np.unique(np.round(pix).astype(int))
-        if len(cuts) < 2:
-            raise ValueError(f"axis {self._name!r}: no overlap with the edges {edges}")
-        limits, types = list(cuts), ["normal"] * (len(cuts) - 1)
-        if cuts[0] > 0:
-            limits, types = [0, *limits], ["underflow", *types]
-        if cuts[-1] < self._nbin:
-            limits, types = [*limits, self._nbin], [*types, "overflow"]
-        index = np.array(limits)
-        table = Table()
-        table["group_idx"] = np.arange(len(types))
-        table[f"{self._name}_min"] = self.edges[index[:-1]]
-        table[f"{self._name}_max"] = self.edges[index[1:]]
-        table["idx_min"], table["idx_max"] = index[:-1], index[1:] - 1
-        table["bin_type"] = types
-        return table
+        from gjax.maps.axis_tables import group_table
+
+        return group_table(self, edges)
 
     # ---- comparison and display ----
 
@@ -486,34 +456,3 @@ class MapAxis:
 
     def _repr_html_(self) -> str:
         return f"<pre>{self!r}</pre>"
-
-
-def _as_quantity(value: Any, unit: Any, name: str) -> u.Quantity:
-    """Quantity in ``unit`` (in its own unit if ``unit`` is empty); plain numbers are taken to be in ``unit``."""
-    try:
-        quantity = value if isinstance(value, u.Quantity) else u.Quantity(value, dtype=float)
-    except (TypeError, ValueError):
-        quantity = u.Quantity([u.Quantity(item) for item in value])
-    unit = u.Unit(unit)
-    if quantity.unit == u.dimensionless_unscaled and unit != u.dimensionless_unscaled:
-        if isinstance(value, u.Quantity | str):
-            raise UnitError(f"axis {name!r}: got {value!r} without unit, expected a unit like {str(unit)!r}")
-        return u.Quantity(quantity.value, unit, dtype=float)
-    if unit == u.dimensionless_unscaled:
-        return quantity
-    try:
-        return quantity.to(unit)
-    except u.UnitConversionError as error:
-        raise UnitError(f"axis {name!r}: got {str(quantity.unit)!r}, expected a unit like {str(unit)!r}") from error
-
-
-def _energy_name(name: str | None) -> str:
-    name = name or "energy"
-    if name not in ("energy", "energy_true"):
-        raise ValueError(f"an energy axis is named 'energy' or 'energy_true', got {name!r}")
-    return name
-
-
-def _check_energy(unit: Any, name: str) -> None:
-    if not u.Unit(unit).is_equivalent(u.TeV):
-        raise UnitError(f"axis {name!r}: got the unit {str(unit)!r}, expected an energy such as 'TeV'")

@@ -13,7 +13,7 @@ from gjax.errors import DataFormatError
 from gjax.fits import native
 from gjax.maps.axis import MapAxis
 
-__all__ = ["DL3_AXES", "axes_from_table", "axes_to_table", "axis_from_table", "axis_to_table"]
+__all__ = ["DL3_AXES", "axes_from_table", "axes_to_table", "axis_from_table", "axis_to_table", "group_table"]
 
 # Column prefix of a DL3 response: name of the axis, its scale, and the unit assumed where the file gives none.
 DL3_AXES = {
@@ -180,4 +180,27 @@ def axes_to_table(axes: Sequence[MapAxis], format: str = "gadf") -> Table:
         table[name], table[low], table[high] = axis.center[bins], axis.edges_min[bins], axis.edges_max[bins]
         table.meta[f"AXCOLS{i + 1}"] = f"{low},{high}" if axis.node_type == "edges" else name
         table.meta[f"INTERP{i + 1}"] = axis.interp
+    return table
+
+
+def group_table(axis: MapAxis, edges: Any) -> Table:
+    """Assign bins to coarser bins; see `MapAxis.group_table`."""
+    if axis.node_type != "edges":
+        raise ValueError(f"axis {axis.name!r}: only axes made of edges can be grouped")
+    pix = np.clip(axis.coord_to_pix(edges) + 0.5, 0, axis.nbin)
+    cuts = np.unique(np.round(pix).astype(int))
+    if len(cuts) < 2:
+        raise ValueError(f"axis {axis.name!r}: no overlap with the edges {edges}")
+    limits, types = list(cuts), ["normal"] * (len(cuts) - 1)
+    if cuts[0] > 0:
+        limits, types = [0, *limits], ["underflow", *types]
+    if cuts[-1] < axis.nbin:
+        limits, types = [*limits, axis.nbin], [*types, "overflow"]
+    index = np.array(limits)
+    table = Table()
+    table["group_idx"] = np.arange(len(types))
+    table[f"{axis.name}_min"] = axis.edges[index[:-1]]
+    table[f"{axis.name}_max"] = axis.edges[index[1:]]
+    table["idx_min"], table["idx_max"] = index[:-1], index[1:] - 1
+    table["bin_type"] = types
     return table

@@ -12,6 +12,7 @@ import numpy as np
 from gjax.errors import UnitError
 from gjax.maps.axes import MapAxis
 from gjax.maps.region_geom import RegionGeom
+from gjax.maps.scales import interpolate_grid
 
 __all__ = ["RegionNDMap"]
 
@@ -403,21 +404,8 @@ class RegionNDMap:
         axes = self._geom.axes
         pix = np.broadcast_arrays(*[axes[name].coord_to_pix(coords[name]) for name in axes.names[::-1]])
         values = self._data[..., 0, 0].astype(float)
-        result = np.zeros(pix[0].shape)
-        lower, fractions, outside = [], [], np.zeros(pix[0].shape, dtype=bool)
-        for number, position in zip(values.shape, pix):
-            start = np.clip(np.floor(position), 0, max(number - 2, 0)).astype(int)
-            fraction = np.zeros_like(position) if number == 1 else position - start
-            lower.append(start)
-            fractions.append(np.clip(np.round(fraction), 0, 1) if method == "nearest" else fraction)
-            outside |= (position < 0) | (position > number - 1)
-        for corner in np.ndindex(*(2,) * len(pix)):
-            weight = np.ones(result.shape)
-            index = []
-            for offset, start, fraction, number in zip(corner, lower, fractions, values.shape):
-                weight = weight * (fraction if offset else 1 - fraction)
-                index.append(np.minimum(start + offset, number - 1))
-            result += np.where(weight != 0, weight * values[tuple(index)], 0.0)
+        result = interpolate_grid(values, pix, nearest=method == "nearest")
+        outside = np.any([(p < 0) | (p > number - 1) for number, p in zip(values.shape, pix)], axis=0)
         return result if fill_value is None else np.where(outside, fill_value, result)
 
     # ---- files and display ----
