@@ -44,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
     import gjax
-
     from benchmarks.parity.inputs import InputError, Inputs
     from benchmarks.parity.report import Report
 

@@ -14,7 +14,7 @@ import yaml
 
 from gjax.models import Models, SkyModel, spectral_model_class
 
-__all__ = ["Inputs", "InputError", "models_of", "polished"]
+__all__ = ["InputError", "Inputs", "models_of", "polished"]
 
 
 class InputError(RuntimeError):

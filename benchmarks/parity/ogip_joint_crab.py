@@ -1,4 +1,4 @@
-"""Ten public OGIP spectra of the Crab nebula: the published fits, one with energy scales, and Gammapy on the same files.
+"""Ten public OGIP spectra of the Crab nebula: published fits, one with energy scales, and Gammapy on the same files.
 
 The published numbers are of Nigro et al. 2019, A&A 625, A10 (arXiv 1903.06621). Its curvature multiplies the decimal
 logarithm. Both comparisons use the reconstructed-energy bins that lie inside the ranges and have QUALITY = 0.

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.parity.quadrature import with_reference_rule
 from benchmarks.parity.report import Report
 
-__all__ = ["compare_flux_points", "compare_reduced", "compare_start", "flat"]
+__all__ = ["compare_flux_points", "compare_npred", "compare_reduced", "compare_start", "flat"]
 
 
 def flat(values: Any) -> np.ndarray:
@@ -18,15 +18,24 @@ def flat(values: Any) -> np.ndarray:
     return np.asarray(getattr(values, "data", values), dtype=float).ravel()
 
 
-def compare_reduced(report: Report, dataset: Any, reference: dict[str, Any], *, allowed: float = 1e-3) -> None:
-    """Compare a reduced on-off spectrum with the reference: counts and thresholds exactly, responses to ``allowed``."""
+def compare_reduced(
+    report: Report, dataset: Any, reference: dict[str, Any], *, allowed: float = 1e-3, single: bool = False
+) -> None:
+    """Compare a reduced on-off spectrum with the reference: counts and thresholds exactly, responses to ``allowed``.
+
+    ``single`` says that the reference summed acceptances in single precision.
+    """
     name = dataset.name
     report.exact(f"{name}: counts", flat(dataset.counts), reference["counts_per_ebin"])
     report.exact(f"{name}: off counts", flat(dataset.counts_off), reference["counts_off_per_ebin"])
     if dataset.mask_safe is not None:
         report.exact(f"{name}: safe bins", flat(dataset.mask_safe), reference["mask_safe_per_ebin"])
-    report.relative(f"{name}: acceptance", flat(dataset.acceptance), reference["acceptance"], 1e-8)
-    report.relative(f"{name}: off acceptance", flat(dataset.acceptance_off), reference["acceptance_off"], 1e-8)
+    for key in ("acceptance", "acceptance_off"):
+        label, ours = f"{name}: {key.replace('_', ' ')}", flat(getattr(dataset, key))
+        if single:
+            report.relative(label, ours, reference[key], 1e-6, "the reference sums in single precision")
+        else:
+            report.exact(label, ours, reference[key])
     exposure = flat(dataset.exposure.quantity.to_value(reference["exposure_unit"]))
     stride = reference.get("exposure_stride", 1)
     report.relative(
@@ -41,6 +50,19 @@ def compare_reduced(report: Report, dataset: Any, reference: dict[str, Any], *, 
     over_true = np.asarray(reference["edisp_sum_over_true"], dtype=float)
     scale = np.maximum(over_true, 1.0)
     report.absolute(f"{name}: dispersion summed over true", matrix.sum(0) / scale, over_true / scale, allowed)
+
+
+def compare_npred(report: Report, key: str, likelihood: Any, reference: dict[str, Any]) -> None:
+    """Compare the predicted signal in the bins of the fit, with the integrals that the reference takes."""
+    exact = likelihood.npred_signal()
+    same_rule = likelihood.with_models(with_reference_rule(likelihood.models, likelihood.datasets)).npred_signal()
+    for dataset in likelihood.datasets:
+        inside = flat(dataset.mask).astype(bool)
+        ours, theirs = flat(same_rule[dataset.name])[inside], np.asarray(reference[dataset.name], dtype=float)[inside]
+        worst = np.max(np.abs(flat(exact[dataset.name])[inside] / theirs - 1))
+        note = "" if worst < 1e-4 else f"integrated as in the reference; exact integrals differ by up to {worst:.1e}"
+        report.relative(f"{key} {dataset.name}: npred", ours, theirs, 1e-4, note)
+        report.relative(f"{key} {dataset.name}: total npred", ours.sum(), theirs.sum(), 1e-4)
 
 
 def compare_start(report: Report, name: str, likelihood: Any, reference: float) -> None:
