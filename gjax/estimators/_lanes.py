@@ -147,16 +147,15 @@ def estimate(lanes: Lanes, bands: Array, scan: Array, n_sigma: Array, n_sigma_ul
     smooth = curvature > 0
     error = jnp.sqrt(2 / jnp.where(smooth, curvature, 2.0))
     guess = jnp.where(smooth, error, 1e-3 * ones)
-    below = crossing(lanes, norm, stat, -n_sigma * guess, n_sigma**2)
-    above = crossing(lanes, norm, stat, n_sigma * guess, n_sigma**2)
-    limit = norm + crossing(lanes, norm, stat, n_sigma_ul * guess, n_sigma_ul**2)
+    reach = jnp.stack([-n_sigma, n_sigma, n_sigma_ul])
+    below, above, limit = jax.vmap(lambda n: crossing(lanes, norm, stat, n * guess, n**2))(reach)
     profile = jax.vmap(lambda value: lane_statistic(lanes, value * ones))(scan).T
     values = {
         "norm": norm,
         "norm_err": n_sigma * jnp.where(smooth, error, jnp.nan),
         "norm_errn": below,
         "norm_errp": above,
-        "norm_ul": limit,
+        "norm_ul": norm + limit,
         "ts": null - stat,
         "stat_null": null,
         "stat": stat,

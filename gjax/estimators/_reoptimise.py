@@ -13,7 +13,7 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes
 from gjax.freeze import Likelihood
-from gjax.inference import CONVERGED, find_crossing, hessian, invert_information, minimise
+from gjax.inference import CONVERGED, STALLED, find_crossing, hessian, invert_information, minimise
 from gjax.likelihood import Problem
 from gjax.models import Models, ScaleSpectralModel
 from gjax.parameters import Parameter
@@ -46,22 +46,26 @@ def _one_band_each(
         width = jnp.sqrt(covariance[position, position])
         ray = covariance[:, position] / width
 
-        def cross(sign: float, level: Array) -> Array:
-            return find_crossing(here, best.x, best.statistic, sign * ray, is_norm, level).distance * width
+        def cross(n: Array) -> Array:
+            return find_crossing(here, best.x, best.statistic, jnp.sign(n) * ray, is_norm, n**2).distance * width
 
-        null = minimise(here, jnp.where(is_norm, 0.0, best.x), is_norm)
-        profile = jax.vmap(lambda norm: minimise(here, jnp.where(is_norm, norm, best.x), is_norm).statistic)(scan)
+        def held(norm: Array) -> Array:
+            return minimise(here, jnp.where(is_norm, norm, best.x), is_norm).statistic
+
+        below, above, limit = jax.vmap(cross)(jnp.stack([-n_sigma, n_sigma, n_sigma_ul]))
+        profile = jax.vmap(held)(jnp.concatenate([jnp.zeros(1, scan.dtype), scan]))
         return {
             "norm": best.x[position],
-            "norm_err": n_sigma * width,
-            "norm_errn": cross(-1.0, n_sigma**2),
-            "norm_errp": cross(1.0, n_sigma**2),
-            "norm_ul": best.x[position] + cross(1.0, n_sigma_ul**2),
-            "ts": null.statistic - best.statistic,
+            "norm_err": jnp.where(best.status == CONVERGED, n_sigma * width, jnp.nan),
+            "norm_errn": below,
+            "norm_errp": above,
+            "norm_ul": best.x[position] + limit,
+            "ts": profile[0] - best.statistic,
             "stat": best.statistic,
-            "stat_null": null.statistic,
-            "stat_scan": profile,
-            "success": best.status == CONVERGED,
+            "stat_null": profile[0],
+            "stat_scan": profile[1:],
+            # without counts the minimum is a corner of the statistic, where no step goes further down
+            "success": (best.status == CONVERGED) | (best.status == STALLED),
         }
 
     return jax.vmap(band)(masks)

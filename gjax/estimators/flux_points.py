@@ -12,8 +12,8 @@ from gjax.datasets import FluxPoints
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes, estimate
 from gjax.estimators._reoptimise import estimate_reoptimised
-from gjax.freeze import FitResult, Likelihood
-from gjax.likelihood import FluxPointSets, full_theta, predict_sources
+from gjax.freeze import FitResult, Likelihood, compiled_source_prediction, compiled_spectrum
+from gjax.likelihood import FluxPointSets
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
@@ -138,12 +138,13 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
     """Assign every bin that lies inside a band to it, and predict the source and the rest."""
     group, position = likelihood.locate(source)
     problem = likelihood.problem
-    per_group = predict_sources(problem, full_theta(problem, likelihood.padded(likelihood.x0)))
+    per_group = compiled_source_prediction(problem, likelihood.padded(likelihood.x0))
+    predicted = [[np.asarray(bucket) for bucket in buckets] for buckets in per_group]
     axes = _axes(likelihood)
     signal, rest, lanes = [], [], []
     for k, bucket in enumerate(problem.buckets):
-        total = sum(jnp.sum(g[k], axis=0) for g in per_group)
-        signal.append(per_group[group][k][position])
+        total = np.sum([np.sum(buckets[k], axis=0) for buckets in predicted], axis=0)
+        signal.append(predicted[group][k][position])
         rest.append(total - signal[-1])
         lane = np.full(bucket.mask.shape, len(low), dtype=np.int32)
         if not isinstance(bucket, FluxPointSets):
@@ -154,7 +155,7 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
                 inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
                 lane[row, : len(bottom)] = np.where(inside, safe, len(low))
         lanes.append(jnp.asarray(np.where(np.asarray(bucket.mask), lane, len(low))))
-    return Lanes(problem.buckets, tuple(signal), tuple(rest), tuple(lanes))
+    return Lanes(problem.buckets, *(tuple(jnp.asarray(a) for a in arrays) for arrays in (signal, rest)), tuple(lanes))
 
 
 def _sum_bands(values: np.ndarray, lane: np.ndarray, n: int) -> np.ndarray:
@@ -183,13 +184,11 @@ def to_flux_points(
 ) -> FluxPoints:
     """Put energies, reference fluxes and units on the norms."""
     n = len(low)
-    model: Any = likelihood.models[estimator.source].spectral_model.filled()
+    skeletons, table = likelihood.models.freeze_tree()
+    skeleton = skeletons[likelihood.models.names.index(estimator.source)].spectral_model
     e_ref = np.sqrt(low * high)
-    reference = {
-        "dnde": np.asarray(model.evaluate(jnp.asarray(e_ref))),
-        "flux": np.asarray(model.integrate(jnp.asarray(low), jnp.asarray(high), nodes=32)),
-        "eflux": np.asarray(model.integrate_energy(jnp.asarray(low), jnp.asarray(high), nodes=32)),
-    }
+    fluxes = compiled_spectrum(skeleton, jnp.asarray(table.values), *(jnp.asarray(e) for e in (e_ref, low, high)))
+    reference = dict(zip(("dnde", "flux", "eflux"), (np.asarray(flux) for flux in fluxes)))
     counts = np.full((n, len(likelihood.datasets)), np.nan)
     excess, npred = counts.copy(), counts.copy()
     norm = np.append(np.nan_to_num(values["norm"]), 0.0)

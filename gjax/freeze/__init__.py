@@ -1,5 +1,7 @@
 """The bridge: host datasets and models become a frozen likelihood, and results become tables and models again."""
 
+from gjax.freeze._compiled import compiled_source_prediction as compiled_source_prediction
+from gjax.freeze._compiled import compiled_spectrum as compiled_spectrum
 from gjax.freeze._datasets import freeze_datasets as freeze_datasets
 from gjax.freeze._likelihood import Likelihood as Likelihood
 from gjax.freeze._posterior import Posterior as Posterior

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from gjax.inference import Minimum, find_crossing, hessian, invert_information, minimise, profile_points
-from gjax.likelihood import Problem, full_theta, predict, predict_sources, statistic
+from gjax.likelihood import (
+    FluxPointSets,
+    OnOffSpectra,
+    Problem,
+    background_profile,
+    full_theta,
+    predict,
+    predict_sources,
+    statistic,
+)
+from gjax.parameters import fill
 
 __all__ = [
+    "compiled_background",
     "compiled_crossings",
     "compiled_fit",
     "compiled_hessian",
     "compiled_prediction",
     "compiled_profile",
     "compiled_source_prediction",
+    "compiled_spectrum",
     "compiled_statistic",
+    "compiled_statistics",
 ]
 
 compiled_statistic = jax.jit(statistic)
@@ -54,3 +69,33 @@ def compiled_prediction(problem: Problem, x: Array) -> tuple[Array, ...]:
 def compiled_source_prediction(problem: Problem, x: Array) -> tuple[tuple[Array, ...], ...]:
     """Predict the signal of every source."""
     return predict_sources(problem, full_theta(problem, x))
+
+
+@jax.jit
+def compiled_background(problem: Problem, x: Array) -> tuple[Array, ...]:
+    """Return the background per bucket: as given, or profiled from on and off counts; 0 for flux points."""
+    parts = []
+    for bucket, mu in zip(problem.buckets, predict(problem, full_theta(problem, x))):
+        if isinstance(bucket, OnOffSpectra):
+            has_background = bucket.alpha > 0
+            b = background_profile(mu, bucket.counts, bucket.counts_off, jnp.where(has_background, bucket.alpha, 1.0))
+            parts.append(jnp.where(has_background, bucket.alpha * b, 0.0))
+        else:
+            parts.append(jnp.zeros_like(mu) if isinstance(bucket, FluxPointSets) else bucket.background)  # type: ignore[attr-defined]
+    return tuple(parts)
+
+
+@jax.jit
+def compiled_statistics(problem: Problem, x: Array) -> tuple[Array, ...]:
+    """Return the statistic of every dataset per bucket, without priors."""
+    mu = predict(problem, full_theta(problem, x))
+    return tuple(jnp.sum(bucket.statistic(m), axis=-1) for bucket, m in zip(problem.buckets, mu))
+
+
+@jax.jit
+def compiled_spectrum(
+    skeleton: Any, theta: Array, energy: Array, low: Array, high: Array
+) -> tuple[Array, Array, Array]:
+    """Return differential, integral and energy flux of a spectral model in bins."""
+    model = fill(skeleton, theta)
+    return model.evaluate(energy), model.integrate(low, high, nodes=32), model.integrate_energy(low, high, nodes=32)

@@ -17,7 +17,6 @@ from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
 from gjax.freeze._models import build_problem
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
-from gjax.likelihood import FluxPointSets, OnOffSpectra, background_profile
 from gjax.maps import RegionNDMap
 from gjax.models import Models
 
@@ -204,15 +203,7 @@ class Likelihood:
     def npred_background(self, models: Models | None = None) -> dict[str, Any]:
         """Return the background per dataset: as given, or profiled from on and off counts; 0 for flux points."""
         likelihood = self if models is None else self.with_models(models)
-        mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
-        parts = []
-        for bucket, m in zip(self.frozen.buckets, mu):
-            if isinstance(bucket, OnOffSpectra):
-                alpha = jnp.where(bucket.alpha > 0, bucket.alpha, 1.0)
-                b = background_profile(m, bucket.counts, bucket.counts_off, alpha)
-                parts.append(jnp.where(bucket.alpha > 0, bucket.alpha * b, 0.0))
-            else:
-                parts.append(jnp.zeros_like(m) if isinstance(bucket, FluxPointSets) else bucket.background)  # type: ignore[attr-defined]
+        parts = compiled.compiled_background(likelihood.problem, likelihood.padded(likelihood.x0))
         return self._as_maps(self._spread(parts))
 
     def npred(self, models: Models | None = None) -> dict[str, Any]:
@@ -223,12 +214,10 @@ class Likelihood:
     def stat_per_dataset(self, models: Models | None = None) -> dict[str, float]:
         """Return the statistic of every dataset, without priors."""
         likelihood = self if models is None else self.with_models(models)
-        mu = compiled.compiled_prediction(likelihood.problem, likelihood.padded(likelihood.x0))
-        parts = [bucket.statistic(m) for bucket, m in zip(self.frozen.buckets, mu)]
+        parts = compiled.compiled_statistics(likelihood.problem, likelihood.padded(likelihood.x0))
         out = {}
         for members, values in zip(self.frozen.members, parts):
-            for row, i in zip(np.asarray(values), members):
-                out[self.names[i]] = float(row.sum())
+            out.update({self.names[i]: float(value) for i, value in zip(members, np.asarray(values))})
         return {name: out[name] for name in self.names}
 
     def fit(self) -> FitResult:

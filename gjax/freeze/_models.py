@@ -86,7 +86,7 @@ def build_problem(models: Models, names: Sequence[str], frozen: FrozenDatasets) 
         index=jnp.asarray(free_index(table.free)),
         groups=_groups(sources, names, frozen),
         buckets=frozen.buckets,
-        energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size),
-        exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1),
+        energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
+        exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
     )
     return problem, table

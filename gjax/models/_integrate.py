@@ -12,10 +12,17 @@ __all__ = ["expm1_ratio", "gauss_legendre", "power_law_integral"]
 
 
 def expm1_ratio(x: Array) -> Array:
-    """Return ``(exp(x) - 1) / x``, smooth to second order through ``x = 0``."""
-    is_small = jnp.abs(x) < 1e-2
+    """Return ``(exp(x) - 1) / x``, smooth to second order through ``x = 0``.
+
+    The series reaches to 0.1: nearer to zero the second derivative of the quotient loses its digits in single
+    precision (6 % at 0.01).
+    """
+    is_small = jnp.abs(x) < 0.1
     safe = jnp.where(is_small, 1.0, x)
-    series = 1 + x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6))))
+    near = jnp.where(is_small, x, 0.0)
+    series = 1.0 + near / 11
+    for k in range(10, 1, -1):
+        series = 1.0 + near / k * series
     return jnp.where(is_small, series, jnp.expm1(safe) / safe)
 
 
