@@ -45,6 +45,17 @@ def check_data_store(store: DataStore, obs_id: Any = None) -> list[Record]:
         names and that are not there or cannot be read; empty event lists; events that are not finite, that occur twice
         or lie outside the good time; overlapping or empty good time; observation and live time that disagree; missing
         responses; responses that are NaN or zero everywhere.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from astropy.coordinates import SkyCoord
+    >>> from gjax.data.write import write_datastore
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     records = check_data_store(write_datastore([obs], folder))
+    >>> [record["msg"] for record in records if record["level"] == "error"]
+    ['no events']
     """
     records = list(_check_indices(store))
     wanted = store.obs_ids if obs_id is None else [int(value) for value in np.atleast_1d(obs_id)]
@@ -80,7 +91,20 @@ def _check_indices(store: DataStore) -> Iterator[Record]:
 
 
 def check_observation(observation: Observation) -> list[Record]:
-    """Check one observation; see `check_data_store`."""
+    """Check one observation; see `check_data_store`.
+
+    Parameters
+    ----------
+    observation
+        The observation; everything in it is read.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7)
+    >>> [record["hdu"] for record in check_observation(obs)]
+    ['events', 'aeff', 'edisp', 'psf', 'bkg']
+    """
     number = observation.obs_id
     parts: dict[str, Any] = {}
     missing, records = [], []

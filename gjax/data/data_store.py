@@ -96,7 +96,15 @@ class DataStore:
 
     @classmethod
     def from_file(cls, path: Any, hdu_hdu: Any = "HDU_INDEX", hdu_obs: Any = "OBS_INDEX") -> DataStore:
-        """Open a file that holds both indices, relative to its folder."""
+        """Open a file that holds both indices, relative to its folder.
+
+        Parameters
+        ----------
+        path
+            FITS file.
+        hdu_hdu, hdu_obs
+            Names or numbers of the two index HDUs.
+        """
         return cls(HDUIndexTable.read(path, hdu_hdu), ObservationTable.read(path, hdu_obs))
 
     @classmethod

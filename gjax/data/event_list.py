@@ -85,7 +85,15 @@ class EventList:
 
     @classmethod
     def from_table_hdu(cls, hdu: Any, path: Any = "") -> EventList:
-        """Event list of a table HDU; ``path`` is for messages."""
+        """Event list of a table HDU; ``path`` is for messages.
+
+        Parameters
+        ----------
+        hdu
+            Table HDU.
+        path
+            File, for messages.
+        """
         return cls(read_table(hdu, path), f"{path}: HDU {hdu.name!r}")
 
     def to_table_hdu(self) -> fits.BinTableHDU:
@@ -96,7 +104,17 @@ class EventList:
         return fits.BinTableHDU(table, name="EVENTS")
 
     def write(self, path: Any, gti: Any = None, *, overwrite: bool = False) -> None:
-        """Write the events, and their good time intervals if given, to a FITS file."""
+        """Write the events, and their good time intervals if given, to a FITS file.
+
+        Parameters
+        ----------
+        path
+            FITS file to write.
+        gti
+            Good time intervals (`GTI`) for a second extension.
+        overwrite
+            Replace an existing file.
+        """
         hdus = fits.HDUList([fits.PrimaryHDU(), self.to_table_hdu()])
         if gti is not None:
             hdus.append(gti.to_table_hdu())
@@ -116,6 +134,15 @@ class EventList:
 
     def column(self, name: str, unit: Any = None, default_unit: str | None = None) -> Any:
         """Values of a column, as a Quantity if ``unit`` is given.
+
+        Parameters
+        ----------
+        name
+            Name of the column.
+        unit
+            Unit to convert to; None gives the plain array.
+        default_unit
+            Unit assumed where the column has none.
 
         Raises
         ------
@@ -243,7 +270,15 @@ class EventList:
         return self.select_mask(gti.contains(self.time))
 
     def select_region(self, region: Any, wcs: Any = None) -> EventList:
-        """Return events inside a region (anything that `~gjax.maps.RegionGeom.create` understands, or a geometry)."""
+        """Return events inside a region (anything that `~gjax.maps.RegionGeom.create` understands, or a geometry).
+
+        Parameters
+        ----------
+        region
+            Sky region, DS9 string, list of them, or geometry.
+        wcs
+            Projection in which the region is defined; by default tangential around its centre.
+        """
         from gjax.maps import RegionGeom
 
         geom = region if isinstance(region, RegionGeom) else RegionGeom.create(region, wcs=wcs)

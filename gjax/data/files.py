@@ -30,6 +30,11 @@ class FitsFile:
     ----------
     path
         File, plain or gzipped.
+
+    Examples
+    --------
+    >>> FitsFile("run.fits.gz").exists()
+    False
     """
 
     def __init__(self, path: Any) -> None:
@@ -69,6 +74,11 @@ class HDULocation:
         The file.
     hdu_name
         Name or number of the HDU.
+
+    Examples
+    --------
+    >>> HDULocation(5, "aeff", "aeff_2d", FitsFile("run.fits.gz"), "AEFF").path.name
+    'run.fits.gz'
     """
 
     obs_id: int
@@ -140,6 +150,16 @@ def find_locations(events: FitsFile, irfs: FitsFile | None = None) -> dict[str, 
     ------
     MissingDataError
         If there is no event list.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gjax.data import Observation
+    >>> from astropy.coordinates import SkyCoord
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h").write(f"{folder}/run.fits")
+    ...     sorted(find_locations(FitsFile(f"{folder}/run.fits")))
+    ['events', 'gti']
     """
     from gjax.irf.load import get_hdu_class
 
@@ -166,7 +186,18 @@ def find_locations(events: FitsFile, irfs: FitsFile | None = None) -> dict[str, 
 
 
 def parse_obs_id(value: Any) -> int:
-    """Number of an observation; text that is no number (as HAWC writes it) gives 0."""
+    """Number of an observation; text that is no number (as HAWC writes it) gives 0.
+
+    Parameters
+    ----------
+    value
+        Value of the keyword OBS_ID.
+
+    Examples
+    --------
+    >>> parse_obs_id(" 23523 "), parse_obs_id("chunks 103 - 133")
+    (23523, 0)
+    """
     try:
         return int(str(value).strip())
     except ValueError:

@@ -95,7 +95,15 @@ class GTI:
 
     @classmethod
     def from_time_intervals(cls, time_intervals: Sequence[Any], reference_time: Any = None) -> GTI:
-        """Intervals from pairs of Time."""
+        """Intervals from pairs of Time.
+
+        Parameters
+        ----------
+        time_intervals
+            Pairs of start and stop Time.
+        reference_time
+            Zero point of the times; 2000-01-01 TT by default.
+        """
         start, stop = (Time([pair[i] for pair in time_intervals]) for i in (0, 1))
         return cls.create(start, stop, reference_time)
 
@@ -111,7 +119,13 @@ class GTI:
 
     @classmethod
     def read(cls, path: Any, hdu: str | int = "GTI") -> GTI:
-        """Read a GTI extension; see `from_table_hdu`."""
+        """Read a GTI extension; see `from_table_hdu`.
+
+        Parameters
+        ----------
+        path, hdu
+            File, and name or number of the extension.
+        """
         with open_fits(path) as hdus:
             return cls.from_table_hdu(get_hdu(hdus, hdu, path), path)
 
@@ -167,7 +181,15 @@ class GTI:
         return hdu
 
     def write(self, path: Any, *, overwrite: bool = False) -> None:
-        """Write the intervals to a FITS file with one GTI extension."""
+        """Write the intervals to a FITS file with one GTI extension.
+
+        Parameters
+        ----------
+        path
+            FITS file to write.
+        overwrite
+            Replace an existing file.
+        """
         hdus = fits.HDUList([fits.PrimaryHDU(), self.to_table_hdu()])
         write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
 
@@ -342,7 +364,15 @@ class GTI:
         return GTI._from_seconds(low[low < high], high[low < high], self._reference)
 
     def is_allclose(self, other: GTI, atol: float = 1e-6) -> bool:
-        """Whether both hold the same intervals within ``atol`` [s], in the same order."""
+        """Whether both hold the same intervals within ``atol`` [s], in the same order.
+
+        Parameters
+        ----------
+        other
+            Other list, with any reference time.
+        atol
+            Tolerance [s].
+        """
         if len(self) != len(other):
             return False
         shift = float(seconds_since(other.time_ref, self._reference))

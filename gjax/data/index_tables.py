@@ -64,6 +64,13 @@ class ObservationTable(Table):
     def read(cls, path: Any, hdu: str | int | None = None) -> ObservationTable:  # type: ignore[override]
         """Read an observation index; ``hdu`` is the first table by default.
 
+        Parameters
+        ----------
+        path
+            FITS file.
+        hdu
+            Name or number of the table; the first by default.
+
         Raises
         ------
         MissingDataError
@@ -74,7 +81,15 @@ class ObservationTable(Table):
         return cls(_read(path, hdu, ["OBS_ID"]), copy=False)
 
     def write_fits(self, path: Any, *, overwrite: bool = False) -> None:
-        """Write the index to a FITS file."""
+        """Write the index to a FITS file.
+
+        Parameters
+        ----------
+        path
+            FITS file to write.
+        overwrite
+            Replace an existing file.
+        """
         _write(self, "OBS_INDEX", path, overwrite)
 
     def _where(self) -> str:
@@ -124,7 +139,17 @@ class ObservationTable(Table):
         return self[[known[value] for value in wanted]]
 
     def select_range(self, selection_variable: str, value_range: Any, inverted: bool = False) -> ObservationTable:
-        """Return rows with a column in [min, max); ``value_range`` in the unit of the column, or Quantity."""
+        """Return rows with a column in [min, max); ``value_range`` in the unit of the column, or Quantity.
+
+        Parameters
+        ----------
+        selection_variable
+            Name of the column.
+        value_range
+            Lower and upper limit, numbers in the unit of the column, or Quantity.
+        inverted
+            Return the other rows.
+        """
         unit = self[selection_variable].unit if selection_variable in self.colnames else None
         values = get_column(self, selection_variable, unit, self._where(), "index")
         values = values.value if isinstance(values, u.Quantity) else values
@@ -135,14 +160,34 @@ class ObservationTable(Table):
         return self[~mask if inverted else mask]
 
     def select_sky_circle(self, center: SkyCoord, radius: Any, inverted: bool = False) -> ObservationTable:
-        """Return observations that pointed within ``radius`` (Quantity or string) of a position."""
+        """Return observations that pointed within ``radius`` (Quantity or string) of a position.
+
+        Parameters
+        ----------
+        center
+            Position.
+        radius
+            Largest distance, Quantity or string [deg].
+        inverted
+            Return the other rows.
+        """
         mask = self.pointing_radec.separation(center).deg < u.Quantity(radius).to_value("deg")
         return self[~mask if inverted else mask]
 
     def select_time_range(
         self, time_range: Any, partial_overlap: bool = False, inverted: bool = False
     ) -> ObservationTable:
-        """Return observations inside a time range (two Time), or overlapping with it."""
+        """Return observations inside a time range (two Time), or overlapping with it.
+
+        Parameters
+        ----------
+        time_range
+            Start and stop Time.
+        partial_overlap
+            Whether an overlap is enough.
+        inverted
+            Return the other rows.
+        """
         reference = self.time_ref
         low, high = (float(seconds_since(time, reference)) for time in time_range)
         start, stop = (seconds_since(self._time(name), reference) for name in ("TSTART", "TSTOP"))
@@ -183,11 +228,26 @@ class ObservationTable(Table):
 
 
 class HDUIndexTable(Table):
-    """Table with one row per part of an observation (GADF ``hdu-index``)."""
+    """Table with one row per part of an observation (GADF ``hdu-index``).
+
+    Examples
+    --------
+    >>> rows = [(3, "events", "events", "data", "a.fits", "EVENTS"), (3, "gti", "gti", "data", "a.fits", "GTI")]
+    >>> names = ("OBS_ID", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")
+    >>> HDUIndexTable(rows=rows, names=names).hdu_location(3, "gti").path.as_posix()
+    'data/a.fits'
+    """
 
     @classmethod
     def read(cls, path: Any, hdu: str | int | None = None) -> HDUIndexTable:  # type: ignore[override]
         """Read an HDU index; paths in it are relative to its folder. ``hdu`` is the first table by default.
+
+        Parameters
+        ----------
+        path
+            FITS file.
+        hdu
+            Name or number of the table; the first by default.
 
         Raises
         ------
@@ -202,7 +262,15 @@ class HDUIndexTable(Table):
         return table
 
     def write_fits(self, path: Any, *, overwrite: bool = False) -> None:
-        """Write the index to a FITS file."""
+        """Write the index to a FITS file.
+
+        Parameters
+        ----------
+        path
+            FITS file to write.
+        overwrite
+            Replace an existing file.
+        """
         _write(self, "HDU_INDEX", path, overwrite)
 
     @property
@@ -247,7 +315,15 @@ class HDUIndexTable(Table):
         return found
 
     def hdu_location(self, obs_id: int, hdu_type: str) -> HDULocation | None:
-        """Where one part of an observation lies, or None."""
+        """Where one part of an observation lies, or None.
+
+        Parameters
+        ----------
+        obs_id
+            Number of the observation.
+        hdu_type
+            "events", "gti", "aeff", "edisp", "psf", "bkg" or "rad_max".
+        """
         return self.locations(obs_id).get(hdu_type)
 
     @property

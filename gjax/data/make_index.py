@@ -50,6 +50,17 @@ def index_from_events_files(events_paths: Any, irfs_paths: Any = None) -> tuple[
         Files with events.
     irfs_paths
         One file with responses for all of them, one per event file, or None.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gjax.data import Observation
+    >>> from astropy.coordinates import SkyCoord
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7).write(f"{folder}/run.fits")
+    ...     hdu_table, obs_table = index_from_events_files([f"{folder}/run.fits"])
+    >>> obs_table["OBS_ID"].tolist(), hdu_table["HDU_TYPE"].tolist()
+    ([7], ['events', 'gti'])
     """
     if isinstance(events_paths, str | os.PathLike):
         raise TypeError("events_paths: expected a list of paths, got a single one")
@@ -103,7 +114,21 @@ def _caldb_path(header: Mapping[str, Any]) -> Path | None:
 
 
 def hdu_index_table(locations: Iterable[HDULocation], base_dir: Path | None = None) -> HDUIndexTable:
-    """HDU index of parts of observations; paths relative to ``base_dir``, or absolute."""
+    """HDU index of parts of observations; paths relative to ``base_dir``, or absolute.
+
+    Parameters
+    ----------
+    locations
+        Parts of observations.
+    base_dir
+        Folder that paths are made relative to; None keeps them.
+
+    Examples
+    --------
+    >>> place = HDULocation(5, "gti", "gti", FitsFile("data/run.fits"), "GTI")
+    >>> hdu_index_table([place])["FILE_DIR"][0]
+    np.str_('data')
+    """
     rows = []
     for place in locations:
         path = place.path if base_dir is None else place.path.relative_to(base_dir)
@@ -118,7 +143,19 @@ def hdu_index_table(locations: Iterable[HDULocation], base_dir: Path | None = No
 
 
 def obs_index_table(headers: Sequence[Mapping[str, Any]]) -> ObservationTable:
-    """Observation index from event headers; times are converted to the reference of the first."""
+    """Observation index from event headers; times are converted to the reference of the first.
+
+    Parameters
+    ----------
+    headers
+        Header keywords of the events of each observation, with OBS_ID and the time reference.
+
+    Examples
+    --------
+    >>> header = {"OBS_ID": 5, "MJDREFI": 51910, "MJDREFF": 0.0, "TIMESYS": "TT", "TSTART": 10.0, "TSTOP": 20.0}
+    >>> obs_index_table([header])["TSTOP"].tolist()
+    [20.0]
+    """
     table = ObservationTable()
     table["OBS_ID"] = np.array([int(header["OBS_ID"]) for header in headers], dtype=np.int64)
     reference = time_ref_from_meta(dict(headers[0]), "events header")

@@ -356,7 +356,17 @@ class Observation:
         return Observation(self._obs_id, **parts, pointing=self._pointing, meta=self._meta, defaults=self._defaults)
 
     def write(self, path: Any, include_irfs: bool = True, *, overwrite: bool = False) -> None:
-        """Write events, good time intervals and responses to one FITS file (GADF 0.3); see `gjax.data.write`."""
+        """Write events, good time intervals and responses to one FITS file (GADF 0.3); see `gjax.data.write`.
+
+        Parameters
+        ----------
+        path
+            FITS file to write, compressed if it ends with ``.gz``.
+        include_irfs
+            Whether to write the responses.
+        overwrite
+            Replace an existing file.
+        """
         from gjax.data.write import write_observation
 
         write_observation(self, path, include_irfs=include_irfs, overwrite=overwrite)

@@ -17,7 +17,13 @@ __all__ = ["FixedPointingInfo", "PointingMode", "location_from_meta", "location_
 
 
 class PointingMode(Enum):
-    """How an observation was made: tracking a point of the sky, or standing still while the sky drifts by."""
+    """How an observation was made: tracking a point of the sky, or standing still while the sky drifts by.
+
+    Examples
+    --------
+    >>> PointingMode.DRIFT.value
+    'DRIFT'
+    """
 
     POINTING = "POINTING"
     DRIFT = "DRIFT"
@@ -102,7 +108,13 @@ class FixedPointingInfo:
 
     @classmethod
     def read(cls, path: Any, hdu: str = "EVENTS") -> FixedPointingInfo:
-        """Read the pointing from the header of an event list."""
+        """Read the pointing from the header of an event list.
+
+        Parameters
+        ----------
+        path, hdu
+            File, and name of the extension with the events.
+        """
         with open_fits(path) as hdus:
             header = get_hdu(hdus, hdu, path).header
             return cls.from_fits_header(header_to_meta(header), f"{path}: HDU {hdu!r}")
@@ -148,6 +160,13 @@ class FixedPointingInfo:
     def get_altaz(self, obstime: Time | None = None, location: EarthLocation | None = None) -> SkyCoord:
         """Altitude and azimuth at a time and place.
 
+        Parameters
+        ----------
+        obstime
+            When; scalar or array.
+        location
+            Place of the observatory.
+
         Raises
         ------
         ValueError
@@ -173,6 +192,11 @@ class FixedPointingInfo:
 def location_from_meta(meta: dict[str, Any]) -> EarthLocation | None:
     """Place of the observatory from GEOLON, GEOLAT [deg] and ALTITUDE [m]; None if they are missing.
 
+    Parameters
+    ----------
+    meta
+        Header keywords; numbers may be text.
+
     Examples
     --------
     >>> location_from_meta({"GEOLON": "16.5", "GEOLAT": "-23.3", "ALTITUDE": "1835."}).shape
@@ -186,7 +210,19 @@ def location_from_meta(meta: dict[str, Any]) -> EarthLocation | None:
 
 
 def location_to_meta(location: EarthLocation) -> dict[str, float]:
-    """Keywords GEOLON, GEOLAT [deg] and ALTITUDE [m]."""
+    """Keywords GEOLON, GEOLAT [deg] and ALTITUDE [m].
+
+    Parameters
+    ----------
+    location
+        Place of the observatory.
+
+    Examples
+    --------
+    >>> place = EarthLocation.from_geodetic(16.5 * u.deg, -23.3 * u.deg, 1835 * u.m)
+    >>> round(location_to_meta(place)["ALTITUDE"])
+    1835
+    """
     geodetic = location.geodetic
     values = geodetic.lon.deg, geodetic.lat.deg, geodetic.height.to_value("m")
     return dict(zip(("GEOLON", "GEOLAT", "ALTITUDE"), map(float, values)))

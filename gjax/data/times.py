@@ -27,7 +27,19 @@ SCALES = ("tt", "utc", "tai", "tdb", "tcb", "tcg", "ut1")
 
 @lru_cache(maxsize=4096)
 def warn_once(name: str, message: str) -> None:
-    """Log a warning the first time only; ``name`` is that of the logger."""
+    """Log a warning the first time only; ``name`` is that of the logger.
+
+    Parameters
+    ----------
+    name
+        Name of the logger.
+    message
+        Text; the same text is logged once per process.
+
+    Examples
+    --------
+    >>> warn_once("gjax.example", "look at this")
+    """
     logging.getLogger(name).warning(message)
 
 
@@ -73,6 +85,11 @@ def time_ref_from_meta(meta: dict[str, Any], where: str = "") -> Time:
 def time_ref_to_meta(time_ref: Time) -> dict[str, Any]:
     """Header keywords of a reference time.
 
+    Parameters
+    ----------
+    time_ref
+        Reference time; its scale becomes TIMESYS.
+
     Examples
     --------
     >>> time_ref_to_meta(TIME_REF_DEFAULT)["MJDREFI"]
@@ -93,10 +110,22 @@ def time_ref_to_meta(time_ref: Time) -> dict[str, Any]:
 def time_unit(meta: dict[str, Any], where: str = "") -> u.UnitBase:
     """Unit of times: TIMEUNIT, seconds by default.
 
+    Parameters
+    ----------
+    meta
+        Header keywords.
+    where
+        File and HDU, for messages.
+
     Raises
     ------
     UnitError
         If it is no unit of time.
+
+    Examples
+    --------
+    >>> time_unit({}), time_unit({"TIMEUNIT": "d"})
+    (Unit("s"), Unit("d"))
     """
     unit = u.Unit(str(meta.get("TIMEUNIT", "s")).strip() or "s", parse_strict="silent")
     if not unit.is_equivalent(u.s):
@@ -105,7 +134,20 @@ def time_unit(meta: dict[str, Any], where: str = "") -> u.UnitBase:
 
 
 def seconds_since(times: Any, time_ref: Time) -> np.ndarray:
-    """Seconds between a reference and times (Time, or Quantity that is relative to the reference already)."""
+    """Seconds between a reference and times (Time, or Quantity that is relative to the reference already).
+
+    Parameters
+    ----------
+    times
+        Time of any scale, or Quantity that counts from the reference.
+    time_ref
+        The reference.
+
+    Examples
+    --------
+    >>> float(seconds_since(Time("2000-01-02", scale="tt"), TIME_REF_DEFAULT))
+    86400.0
+    """
     if isinstance(times, Time):
         return np.asarray((times - time_ref).to_value("s"), dtype=float)
     try:

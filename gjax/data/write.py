@@ -54,13 +54,38 @@ def write_observation(
         If the file exists and ``overwrite`` is False.
     ValueError
         If good time intervals overlap.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from astropy.coordinates import SkyCoord
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_observation(obs, f"{folder}/run.fits.gz")
+    ...     Observation.read(f"{folder}/run.fits.gz").obs_id
+    7
     """
     hdus = observation_to_hdus(observation, include_irfs=include_irfs)
     write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
 
 
 def observation_to_hdus(observation: Observation, *, include_irfs: bool = True) -> fits.HDUList:
-    """HDUs EVENTS, GTI and one per response, with every mandatory keyword and column."""
+    """HDUs EVENTS, GTI and one per response, with every mandatory keyword and column.
+
+    Parameters
+    ----------
+    observation
+        What to write.
+    include_irfs
+        Whether to include the responses.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7)
+    >>> [hdu.name for hdu in observation_to_hdus(obs)]
+    ['PRIMARY', 'EVENTS', 'GTI']
+    """
     hdus = fits.HDUList([fits.PrimaryHDU(), _events_hdu(observation), observation.gti.to_table_hdu()])
     if include_irfs:
         for name in observation.available_irfs:
@@ -101,7 +126,20 @@ def _standard_column(observation: Observation, name: str, unit: str | None, gti:
 
 
 def events_keywords(observation: Observation) -> dict[str, Any]:
-    """Header of an event list: what the observation has, completed to what GADF 0.3 makes mandatory."""
+    """Header of an event list: what the observation has, completed to what GADF 0.3 makes mandatory.
+
+    Parameters
+    ----------
+    observation
+        The observation.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", deadtime_fraction=0.1)
+    >>> events_keywords(obs)["LIVETIME"]
+    3240.0
+    """
     gti, meta = observation.gti, observation.meta
     ontime, live = float(gti.time_sum.value), float(observation.observation_live_time_duration.value)
     keywords = {key: value for key, value in meta.items() if _is_card(key, value)}
@@ -162,6 +200,15 @@ def write_datastore(
         If a file exists and ``overwrite`` is False.
     ValueError
         If there is nothing to write, or two observations have the same number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from astropy.coordinates import SkyCoord
+    >>> obs = Observation.create(SkyCoord(83.63, 22.01, unit="deg"), livetime="1 h", obs_id=7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_datastore([obs], folder).obs_ids
+    [7]
     """
     folder = expand_path(folder)
     todo = list(observations)

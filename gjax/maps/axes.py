@@ -44,7 +44,15 @@ class MapAxes(Sequence[MapAxis]):
 
     @classmethod
     def from_table(cls, table: Table, format: str = "gadf") -> MapAxes:
-        """Axes from a table; formats "gadf", "gadf-dl3", "ogip", "ogip-arf" (see `axes_from_table`)."""
+        """Axes from a table; formats "gadf", "gadf-dl3", "ogip", "ogip-arf" (see `axes_from_table`).
+
+        Parameters
+        ----------
+        table
+            Table with the header in ``meta``.
+        format
+            "gadf", "gadf-dl3", "ogip" or "ogip-arf".
+        """
         from gjax.maps.axis_tables import axes_from_table
 
         return cls(axes_from_table(table, format))
@@ -66,7 +74,15 @@ class MapAxes(Sequence[MapAxis]):
         return tuple(axis.nbin for axis in self._axes)
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
-        """Position of the axis with that name."""
+        """Position of the axis with that name.
+
+        Parameters
+        ----------
+        value
+            Name, or axis with that name.
+        start, stop
+            Ignored; the arguments of a sequence.
+        """
         name = value.name if isinstance(value, MapAxis) else value
         try:
             return self.names.index(name)
@@ -121,22 +137,52 @@ class MapAxes(Sequence[MapAxis]):
         return self.replace(self[axis_name].squash())
 
     def upsample(self, factor: int, axis_name: str) -> MapAxes:
-        """Return axes in which the named one is upsampled."""
+        """Return axes in which the named one is upsampled.
+
+        Parameters
+        ----------
+        factor
+            Parts per bin.
+        axis_name
+            Name of the axis.
+        """
         return self.replace(self[axis_name].upsample(factor))
 
     def downsample(self, factor: int, axis_name: str) -> MapAxes:
-        """Return axes in which the named one is downsampled."""
+        """Return axes in which the named one is downsampled.
+
+        Parameters
+        ----------
+        factor
+            Bins to merge into one.
+        axis_name
+            Name of the axis.
+        """
         return self.replace(self[axis_name].downsample(factor))
 
     def rename_axes(self, names: Sequence[str], new_names: Sequence[str]) -> MapAxes:
-        """Return axes with some names replaced."""
+        """Return axes with some names replaced.
+
+        Parameters
+        ----------
+        names, new_names
+            Old and new names, of the same number.
+        """
         new = dict(zip(names, new_names, strict=True))
         for name in names:
             self.index(name)
         return MapAxes([axis.rename(new[axis.name]) if axis.name in new else axis for axis in self])
 
     def assert_names(self, required_names: Sequence[str], allow_extra: bool = False) -> None:
-        """Raise a ValueError unless the axes have these names in this order."""
+        """Raise a ValueError unless the axes have these names in this order.
+
+        Parameters
+        ----------
+        required_names
+            Names, in order.
+        allow_extra
+            Allow more axes after them.
+        """
         names = self.names[: len(required_names)] if allow_extra else self.names
         if names != list(required_names):
             raise ValueError(f"expected the axes {list(required_names)}, got {self.names}")

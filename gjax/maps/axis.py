@@ -156,6 +156,13 @@ class MapAxis:
     def from_edges(cls, edges: Any, unit: Any = "", name: str = "", interp: Any = "lin") -> MapAxis:
         """Axis from bin edges.
 
+        Parameters
+        ----------
+        edges
+            Bin edges, strictly increasing.
+        unit, name, interp
+            See the class.
+
         Examples
         --------
         >>> MapAxis.from_edges([0, 1, 3], unit="deg", name="offset").bin_width
@@ -166,6 +173,13 @@ class MapAxis:
     @classmethod
     def from_nodes(cls, nodes: Any, unit: Any = "", name: str = "", interp: Any = "lin") -> MapAxis:
         """Axis from bin centres.
+
+        Parameters
+        ----------
+        nodes
+            Bin centres, strictly increasing.
+        unit, name, interp
+            See the class.
 
         Examples
         --------
@@ -179,6 +193,17 @@ class MapAxis:
         cls, energy_edges: Any, unit: Any = None, name: str | None = None, interp: Any = "log"
     ) -> MapAxis:
         """Energy axis from bin edges (Quantity, or list of strings); log scale by default.
+
+        Parameters
+        ----------
+        energy_edges
+            Bin edges: Quantity, list of strings, or numbers together with ``unit``.
+        unit
+            Unit of the axis; by default that of the edges.
+        name
+            "energy" (default) or "energy_true".
+        interp
+            Scale.
 
         Examples
         --------
@@ -246,6 +271,17 @@ class MapAxis:
     ) -> MapAxis:
         """Axis of ``nbin`` equal bins (in the scale ``interp``) between two bounds.
 
+        Parameters
+        ----------
+        lo_bnd, hi_bnd
+            First and last node.
+        nbin
+            Number of bins.
+        interp, unit, name
+            See the class.
+        node_type
+            Whether the bounds are edges or centres.
+
         Examples
         --------
         >>> MapAxis.from_bounds(0, 2, 4, unit="deg", name="offset").edges
@@ -269,7 +305,19 @@ class MapAxis:
 
     @classmethod
     def from_table(cls, table: Table, format: str = "ogip", idx: int = 0, column_prefix: str = "") -> MapAxis:
-        """Axis from a table in one of the formats of `axis_from_table`."""
+        """Axis from a table in one of the formats of `axis_from_table`.
+
+        Parameters
+        ----------
+        table
+            Table with the header in ``meta``.
+        format
+            "ogip", "ogip-arf", "gadf", "gadf-dl3" or "gadf-sed-energy".
+        idx
+            Number of the axis in the "gadf" format, from 0.
+        column_prefix
+            Prefix of the columns in the "gadf-dl3" format.
+        """
         from gjax.maps.axis_tables import axis_from_table
 
         return axis_from_table(table, format, idx, column_prefix)
@@ -359,6 +407,13 @@ class MapAxis:
     def downsample(self, factor: int, strict: bool = True) -> MapAxis:
         """Merge groups of ``factor`` bins.
 
+        Parameters
+        ----------
+        factor
+            Number of bins to merge.
+        strict
+            Refuse a number of bins that is not a multiple.
+
         Raises
         ------
         ValueError
@@ -421,7 +476,15 @@ class MapAxis:
     # ---- comparison and display ----
 
     def is_allclose(self, other: MapAxis, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-        """Whether the other axis has the same name, scale, kind of nodes and (converted) edges."""
+        """Whether the other axis has the same name, scale, kind of nodes and (converted) edges.
+
+        Parameters
+        ----------
+        other
+            Other axis, in any unit.
+        rtol, atol
+            Tolerances of the edges, ``atol`` in the unit of this axis.
+        """
         if not isinstance(other, MapAxis):
             raise TypeError(f"cannot compare a MapAxis with a {type(other).__name__}")
         if (self._name, self._interp, self._node_type, self._nbin) != (

@@ -66,6 +66,11 @@ def axis_from_table(table: Table, format: str = "ogip", idx: int = 0, column_pre
         If a column or header keyword is missing.
     ValueError
         If the format is unknown.
+
+    Examples
+    --------
+    >>> axis_from_table(Table({"E_MIN": [1.0, 2.0], "E_MAX": [2.0, 4.0]})).edges
+    <Quantity [1., 2., 4.] keV>
     """
     if format in ("ogip", "ogip-arf"):
         columns = ("E_MIN", "E_MAX") if format == "ogip" else ("ENERG_LO", "ENERG_HI")
@@ -145,7 +150,20 @@ def axis_to_table(axis: MapAxis, format: str = "ogip") -> Table:
 
 
 def axes_from_table(table: Table, format: str = "gadf") -> list[MapAxis]:
-    """All axes of a table in one of the formats "gadf", "gadf-dl3", "ogip", "ogip-arf"."""
+    """All axes of a table in one of the formats "gadf", "gadf-dl3", "ogip", "ogip-arf".
+
+    Parameters
+    ----------
+    table
+        Table with the header in ``meta``.
+    format
+        Its format.
+
+    Examples
+    --------
+    >>> axes_from_table(Table({"E_MIN": [1.0, 2.0], "E_MAX": [2.0, 4.0]}), "ogip")[0].name
+    'energy'
+    """
     if format == "gadf":
         return [axis_from_table(table, "gadf", idx) for idx in range(9) if f"AXCOLS{idx + 1}" in table.meta]
     if format == "gadf-dl3":
@@ -155,6 +173,13 @@ def axes_from_table(table: Table, format: str = "gadf") -> list[MapAxis]:
 
 def axes_to_table(axes: Sequence[MapAxis], format: str = "gadf") -> Table:
     """Table of several axes; in the "gadf" format one row per bin of the (C-ordered) array of bins.
+
+    Parameters
+    ----------
+    axes
+        The axes, the outermost first.
+    format
+        "gadf", "gadf-dl3", "ogip" or "ogip-arf".
 
     Examples
     --------
@@ -184,7 +209,20 @@ def axes_to_table(axes: Sequence[MapAxis], format: str = "gadf") -> Table:
 
 
 def group_table(axis: MapAxis, edges: Any) -> Table:
-    """Assign bins to coarser bins; see `MapAxis.group_table`."""
+    """Assign bins to coarser bins; see `MapAxis.group_table`.
+
+    Parameters
+    ----------
+    axis
+        Axis made of edges.
+    edges
+        Edges of the coarser bins.
+
+    Examples
+    --------
+    >>> group_table(MapAxis([1, 2, 3], name="energy", unit="TeV"), [1, 3] * u.TeV)["idx_max"].tolist()
+    [1]
+    """
     if axis.node_type != "edges":
         raise ValueError(f"axis {axis.name!r}: only axes made of edges can be grouped")
     pix = np.clip(axis.coord_to_pix(edges) + 0.5, 0, axis.nbin)

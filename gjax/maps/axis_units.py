@@ -12,7 +12,22 @@ __all__ = ["as_quantity", "check_energy", "energy_name"]
 
 
 def as_quantity(value: Any, unit: Any, name: str) -> u.Quantity:
-    """Quantity in ``unit`` (in its own unit if ``unit`` is empty); plain numbers are taken to be in ``unit``."""
+    """Quantity in ``unit`` (in its own unit if ``unit`` is empty); plain numbers are taken to be in ``unit``.
+
+    Parameters
+    ----------
+    value
+        Number, array, string, list of strings, or Quantity.
+    unit
+        Unit to convert to, empty to keep the one given.
+    name
+        Name of the axis, for messages.
+
+    Examples
+    --------
+    >>> as_quantity(["100 GeV", "1 TeV"], "TeV", "energy")
+    <Quantity [0.1, 1. ] TeV>
+    """
     try:
         quantity = value if isinstance(value, u.Quantity) else u.Quantity(value, dtype=float)
     except (TypeError, ValueError):
@@ -31,7 +46,18 @@ def as_quantity(value: Any, unit: Any, name: str) -> u.Quantity:
 
 
 def energy_name(name: str | None) -> str:
-    """Name of an energy axis, "energy" by default."""
+    """Name of an energy axis, "energy" by default.
+
+    Parameters
+    ----------
+    name
+        Name, or None.
+
+    Examples
+    --------
+    >>> energy_name(None)
+    'energy'
+    """
     name = name or "energy"
     if name not in ("energy", "energy_true"):
         raise ValueError(f"an energy axis is named 'energy' or 'energy_true', got {name!r}")
@@ -39,6 +65,18 @@ def energy_name(name: str | None) -> str:
 
 
 def check_energy(unit: Any, name: str) -> None:
-    """Raise a UnitError unless the unit is one of energy."""
+    """Raise a UnitError unless the unit is one of energy.
+
+    Parameters
+    ----------
+    unit
+        Unit to check.
+    name
+        Name of the axis, for messages.
+
+    Examples
+    --------
+    >>> check_energy("GeV", "energy")
+    """
     if not u.Unit(unit).is_equivalent(u.TeV):
         raise UnitError(f"axis {name!r}: got the unit {str(unit)!r}, expected an energy such as 'TeV'")

@@ -18,7 +18,20 @@ __all__ = ["geom_from_region_hdu", "map_from_hdus", "map_to_hdus", "region_hdu"]
 
 
 def region_hdu(geom: RegionGeom, name: str = "REGION") -> fits.BinTableHDU | None:
-    """FITS region table of a geometry, with the projection in its header; None without region."""
+    """FITS region table of a geometry, with the projection in its header; None without region.
+
+    Parameters
+    ----------
+    geom
+        The geometry.
+    name
+        Name of the HDU.
+
+    Examples
+    --------
+    >>> region_hdu(RegionGeom.create("icrs;circle(83.63, 22.01, 0.11)")).data["SHAPE"][0]
+    'circle'
+    """
     if geom.region is None or geom.wcs is None:
         return None
     return fits.BinTableHDU(regions_to_table(geom.region, geom.wcs), name=name)
@@ -27,10 +40,27 @@ def region_hdu(geom: RegionGeom, name: str = "REGION") -> fits.BinTableHDU | Non
 def geom_from_region_hdu(hdus: fits.HDUList, name: str, path: Any, axes: Any = None) -> RegionGeom:
     """Geometry from a FITS region table; a geometry without region where the file has no such HDU.
 
+    Parameters
+    ----------
+    hdus
+        HDUs of the file.
+    name
+        Name of the region HDU.
+    path
+        File, for messages.
+    axes
+        Axes of the geometry.
+
     Raises
     ------
     DataFormatError
         If the table is there but does not describe regions.
+
+    Examples
+    --------
+    >>> hdus = fits.HDUList([fits.PrimaryHDU(), region_hdu(RegionGeom.create("icrs;circle(83.63, 22.01, 0.11)"))])
+    >>> type(geom_from_region_hdu(hdus, "REGION", "file.fits").region).__name__
+    'CircleSkyRegion'
     """
     if name not in hdus:
         return RegionGeom(None, axes=axes)
@@ -46,6 +76,22 @@ def map_to_hdus(region_map: RegionNDMap, hdu: str = "SKYMAP", format: str = "gad
     """HDUs of a region map: ``hdu`` (CHANNEL, DATA), ``hdu``_BANDS and ``hdu``_REGION.
 
     Masks are stored as 8-bit integers, as FITS images of masks are.
+
+    Parameters
+    ----------
+    region_map
+        The map.
+    hdu
+        Name of the first HDU.
+    format
+        "gadf".
+
+    Examples
+    --------
+    >>> from gjax.maps import MapAxis
+    >>> axis = MapAxis([1, 2, 3], name="energy", unit="TeV", interp="log")
+    >>> [hdu.name for hdu in map_to_hdus(RegionNDMap.create(None, axes=[axis]))]
+    ['PRIMARY', 'SKYMAP', 'SKYMAP_BANDS']
     """
     _check_format(format)
     bands = region_map.geom.axes.to_table("gadf")
@@ -67,12 +113,31 @@ def map_to_hdus(region_map: RegionNDMap, hdu: str = "SKYMAP", format: str = "gad
 def map_from_hdus(hdus: fits.HDUList, hdu: str, path: Any, format: str = "gadf") -> RegionNDMap:
     """Read a region map written by `map_to_hdus`.
 
+    Parameters
+    ----------
+    hdus
+        HDUs of the file.
+    hdu
+        Name of the first HDU.
+    path
+        File, for messages.
+    format
+        "gadf".
+
     Raises
     ------
     MissingDataError
         If an HDU is missing.
     DataFormatError
         If a column is missing or the number of values does not fit the axes.
+
+    Examples
+    --------
+    >>> from gjax.maps import MapAxis
+    >>> axis = MapAxis([1, 2, 3], name="energy", unit="TeV", interp="log")
+    >>> hdus = map_to_hdus(RegionNDMap.create(None, axes=[axis], data=[1.0, 2.0]))
+    >>> map_from_hdus(hdus, "SKYMAP", "file.fits").data.ravel()
+    array([1., 2.])
     """
     _check_format(format)
     table = read_table(get_hdu(hdus, hdu, path), path)

@@ -105,7 +105,13 @@ class RegionNDMap:
         meta: dict[str, Any] | None = None,
         dtype: Any = "float64",
     ) -> RegionNDMap:
-        """Map on an existing geometry."""
+        """Map on an existing geometry.
+
+        Parameters
+        ----------
+        geom, data, unit, meta, dtype
+            See the class.
+        """
         return cls(geom, data=data, unit=unit, meta=meta, dtype=dtype)
 
     # ---- what it holds ----
@@ -236,7 +242,15 @@ class RegionNDMap:
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def is_allclose(self, other: RegionNDMap, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-        """Whether geometry and (converted) values agree."""
+        """Whether geometry and (converted) values agree.
+
+        Parameters
+        ----------
+        other
+            Other map.
+        rtol, atol
+            Tolerances of the values, ``atol`` in the unit of this map.
+        """
         if not self._geom.is_allclose(other.geom) or not self._unit.is_equivalent(other.unit):
             return False
         return bool(np.allclose(self._data, self._same_unit(other), rtol=rtol, atol=atol, equal_nan=True))
@@ -268,7 +282,15 @@ class RegionNDMap:
         return self.copy(geom=geom, data=data.reshape(geom.data_shape))
 
     def sum_over_axes(self, axes_names: Sequence[str] | None = None, keepdims: bool = True) -> RegionNDMap:
-        """Sum over axes (all by default); see `reduce_over_axes`."""
+        """Sum over axes (all by default); see `reduce_over_axes`.
+
+        Parameters
+        ----------
+        axes_names
+            Axes to sum over; all by default.
+        keepdims
+            Keep the axes with one bin instead of dropping them.
+        """
         return self.reduce_over_axes(np.add, axes_names, keepdims)
 
     def slice_by_idx(self, slices: dict[str, slice | int]) -> RegionNDMap:
@@ -412,7 +434,17 @@ class RegionNDMap:
 
     @classmethod
     def read(cls, path: Any, format: str = "gadf", hdu: str = "SKYMAP") -> RegionNDMap:
-        """Read a map from a FITS file in the "gadf" format; see `gjax.maps.region_io.map_from_hdus`."""
+        """Read a map from a FITS file in the "gadf" format; see `gjax.maps.region_io.map_from_hdus`.
+
+        Parameters
+        ----------
+        path
+            FITS file.
+        format
+            "gadf".
+        hdu
+            Name of the HDU with the values.
+        """
         from gjax.fits import open_fits
         from gjax.maps.region_io import map_from_hdus
 
@@ -420,7 +452,19 @@ class RegionNDMap:
             return map_from_hdus(hdus, hdu, path, format)
 
     def write(self, path: Any, format: str = "gadf", hdu: str = "SKYMAP", *, overwrite: bool = False) -> None:
-        """Write the map, its axes and region to a FITS file."""
+        """Write the map, its axes and region to a FITS file.
+
+        Parameters
+        ----------
+        path
+            FITS file to write.
+        format
+            "gadf".
+        hdu
+            Name of the HDU with the values.
+        overwrite
+            Replace an existing file.
+        """
         from gjax.fits import write_atomic
         from gjax.maps.region_io import map_to_hdus
 

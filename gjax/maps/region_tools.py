@@ -62,7 +62,18 @@ def make_region(region: Any) -> SkyRegion | None:
 
 
 def region_parts(region: SkyRegion) -> list[SkyRegion]:
-    """Split a union into its parts; anything else is returned as the only part."""
+    """Split a union into its parts; anything else is returned as the only part.
+
+    Parameters
+    ----------
+    region
+        Sky region.
+
+    Examples
+    --------
+    >>> len(region_parts(make_region(["icrs;circle(1, 2, 0.1)", "icrs;circle(3, 4, 0.1)"])))
+    2
+    """
     from regions import CompoundSkyRegion
 
     if isinstance(region, CompoundSkyRegion) and region.operator is operator.or_:
@@ -71,7 +82,18 @@ def region_parts(region: SkyRegion) -> list[SkyRegion]:
 
 
 def region_center(region: SkyRegion) -> SkyCoord:
-    """Centre of a region; for compounds and polygons the mean direction of the parts or vertices."""
+    """Centre of a region; for compounds and polygons the mean direction of the parts or vertices.
+
+    Parameters
+    ----------
+    region
+        Sky region.
+
+    Examples
+    --------
+    >>> bool(abs(region_center(make_region("icrs;circle(83.6, 22.0, 0.1)")).ra.deg - 83.6) < 1e-9)
+    True
+    """
     from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
     from regions import CompoundSkyRegion
 
@@ -89,7 +111,18 @@ def region_center(region: SkyRegion) -> SkyCoord:
 
 
 def region_radius(region: SkyRegion) -> float:
-    """Radius of a circle around `region_center` that holds the region [deg] (0 for points)."""
+    """Radius of a circle around `region_center` that holds the region [deg] (0 for points).
+
+    Parameters
+    ----------
+    region
+        Sky region.
+
+    Examples
+    --------
+    >>> region_radius(make_region("icrs;circle(83.6, 22.0, 0.1)"))
+    0.1
+    """
     from regions import CompoundSkyRegion
 
     if isinstance(region, CompoundSkyRegion):
@@ -119,6 +152,11 @@ def make_tan_wcs(center: SkyCoord, binsz: Any, width: float) -> WCS:
         Pixel size, Quantity, string or number in deg.
     width
         Width that the grid spans [deg].
+
+    Examples
+    --------
+    >>> make_tan_wcs(region_center(make_region("icrs;circle(83.6, 22.0, 0.1)")), "0.01 deg", 0.2).array_shape
+    (20, 20)
     """
     from astropy.wcs import WCS
 
@@ -142,7 +180,22 @@ def make_tan_wcs(center: SkyCoord, binsz: Any, width: float) -> WCS:
 
 
 def regions_to_table(region: SkyRegion, wcs: WCS) -> Table:
-    """FITS region table (pixel coordinates, the WCS in ``meta``) of a region or union."""
+    """FITS region table (pixel coordinates, the WCS in ``meta``) of a region or union.
+
+    Parameters
+    ----------
+    region
+        Region or union.
+    wcs
+        Projection that gives pixel coordinates.
+
+    Examples
+    --------
+    >>> region = make_region("icrs;circle(83.6, 22.0, 0.1)")
+    >>> wcs = make_tan_wcs(region_center(region), "0.01 deg", 0.2)
+    >>> regions_to_table(region, wcs)["SHAPE"].tolist()
+    ['circle']
+    """
     from regions import Regions
 
     table = Regions([part.to_pixel(wcs) for part in region_parts(region)]).serialize(format="fits")
@@ -153,7 +206,20 @@ def regions_to_table(region: SkyRegion, wcs: WCS) -> Table:
 
 
 def regions_from_table(table: Table) -> tuple[SkyRegion | None, WCS]:
-    """Read a FITS region table that has a WCS in ``meta``; the inverse of `regions_to_table`."""
+    """Read a FITS region table that has a WCS in ``meta``; the inverse of `regions_to_table`.
+
+    Parameters
+    ----------
+    table
+        FITS region table.
+
+    Examples
+    --------
+    >>> region = make_region("icrs;circle(83.6, 22.0, 0.1)")
+    >>> wcs = make_tan_wcs(region_center(region), "0.01 deg", 0.2)
+    >>> type(regions_from_table(regions_to_table(region, wcs))[0]).__name__
+    'CircleSkyRegion'
+    """
     from astropy.io import fits
     from astropy.wcs import WCS
     from regions import Regions

@@ -19,7 +19,20 @@ SCALES: dict[str, tuple[Scale, Scale]] = {
 
 
 def interpolate(x: np.ndarray, xp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """Linear interpolation that continues the first and last segment outside the nodes."""
+    """Linear interpolation that continues the first and last segment outside the nodes.
+
+    Parameters
+    ----------
+    x
+        Where to interpolate.
+    xp, fp
+        Nodes (strictly increasing, at least two) and their values.
+
+    Examples
+    --------
+    >>> interpolate(np.array([0.5, 3.0]), np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 6.0]))
+    array([ 1., 10.])
+    """
     index = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
     slope = (fp[index + 1] - fp[index]) / (xp[index + 1] - xp[index])
     return fp[index] + slope * (x - xp[index])
