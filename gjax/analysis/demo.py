@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "background": {"method": "reflected"},
     "energy": {"min": "0.1 TeV", "max": "100 TeV", "nbin": 10, "per_decade": True},
     "energy_true": {"min": "0.05 TeV", "max": "100 TeV", "nbin": 20, "per_decade": True},
-    "safe_mask": {"methods": ["aeff-max"], "aeff_percent": 10},
+    "safe_mask": {"methods": ["aeff-max"], "aeff_percent": 5},
     "model": [
         {
             "name": "crab",
@@ -43,7 +43,7 @@ SETTINGS: dict[str, Any] = {
             },
         }
     ],
-    "flux_points": {"axis": {"min": "0.50119 TeV", "max": "31.623 TeV", "nbin": 9, "per_decade": False}},
+    "flux_points": {"axis": {"min": "0.31623 TeV", "max": "31.623 TeV", "nbin": 10, "per_decade": False}},
     "sampling": {"chains": 4, "warmup": 300, "samples": 1000},
 }
 

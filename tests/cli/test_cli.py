@@ -1,0 +1,176 @@
+"""The command: exit codes, what goes to stdout, and errors in one or two lines."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gjax.analysis.config_io import default_text
+from gjax.cli import main
+
+
+def run_fresh(*arguments):
+    """Run the command in a process of its own, and report which packages it imported."""
+    code = (
+        "import sys; from gjax.cli import main; code = main(sys.argv[1:]); "
+        "print([m for m in ('jax', 'matplotlib', 'astropy', 'scipy') if m in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    environment = {**os.environ, "PYTHONPATH": root}
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["info"], ["--version"], ["config"]])
+def test_light_commands_import_nothing_heavy(arguments):
+    done = run_fresh(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "'jax'" not in done.stderr
+    assert "'matplotlib'" not in done.stderr
+    assert done.stdout
+    if arguments != ["config"]:
+        assert done.stderr.strip() == "[]"
+
+
+def test_help_names_exit_codes(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for word in ("exit codes", "demo", "fit", "config", "info", "check", "not trustworthy"):
+        assert word in text
+
+
+def test_usage_errors(capsys):
+    assert main([]) == 2
+    assert main(["fit"]) == 2
+    assert main(["fly"]) == 2
+    assert main(["demo", "--seed", "x"]) == 2
+    assert "invalid int value" in capsys.readouterr().err
+
+
+def test_info_as_json(capsys):
+    assert main(["info", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["versions"]["numpy"]
+    assert content["cores"] >= 1
+
+
+def test_config_is_written_once(tmp_path, capsys):
+    path = tmp_path / "sub" / "my.yaml"
+    assert main(["config", str(path)]) == 0
+    assert path.read_text() == default_text()
+    path.write_text("mine")
+    assert main(["config", str(path)]) == 2
+    assert path.read_text() == "mine"
+    assert "--force replaces it" in capsys.readouterr().err
+    assert main(["config", str(path), "--force"]) == 0
+    assert path.read_text() == default_text()
+    assert main(["config"]) == 0
+    assert capsys.readouterr().out == default_text()
+
+
+def test_fit_of_a_missing_or_wrong_file(tmp_path, capsys):
+    assert main(["fit", str(tmp_path / "none.yaml")]) == 2
+    error = capsys.readouterr().err
+    assert "no such file" in error
+    assert "gjax config" in error
+    path = tmp_path / "my.yaml"
+    path.write_text(default_text().replace("on_region:", "onregion:"))
+    assert main(["fit", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "did you mean 'on_region'" in error
+    assert "line 17" in error
+    assert "Traceback" not in error
+    assert len(error.strip().splitlines()) <= 2
+
+
+def test_missing_data_has_its_own_exit_code(tmp_path, capsys):
+    path = tmp_path / "my.yaml"
+    path.write_text(default_text().replace("$GAMMAPY_DATA/hess-dl3-dr1", str(tmp_path / "nothing")))
+    assert main(["fit", str(path), "--out", str(tmp_path / "out")]) == 3
+    error = capsys.readouterr().err
+    assert "nothing" in error
+    assert "Traceback" not in error
+    assert main(["check", str(tmp_path / "nothing")]) == 3
+
+
+def test_unexpected_errors_say_how_to_see_more(monkeypatch, capsys):
+    from gjax.cli import commands
+
+    def fail(arguments):
+        raise ZeroDivisionError("x")
+
+    monkeypatch.setattr(commands, "info", fail)
+    assert main(["info"]) == 5
+    assert "--debug" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        main(["info", "--debug"])
+
+    def stop(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "info", stop)
+    assert main(["info"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A demonstration without sampling."""
+    out = tmp_path_factory.mktemp("cli") / "demo"
+    done = run_fresh("demo", "--out", str(out), "--no-sampling", "--seed", "4", "--json")
+    return out, done
+
+
+def test_demo(finished):
+    out, done = finished
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert content["trustworthy"] is True
+    assert all(abs(p["pull"]) < 4 for p in content["parameters"])
+    for path in content["files"].values():
+        assert os.path.exists(path)
+    assert not (out / "corner.png").exists()
+    assert (out / "data" / "obs-index.fits.gz").is_file()
+    assert "fit" in done.stderr
+
+
+def test_check_of_the_simulated_store(finished, capsys):
+    out, _ = finished
+    assert main(["check", str(out / "data"), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["observations"] == 4
+    assert main(["check", str(out / "data")]) == 0
+    assert "4 observations" in capsys.readouterr().out
+
+
+def test_check_finds_a_broken_file(finished, capsys, tmp_path):
+    import shutil
+
+    out, _ = finished
+    shutil.copytree(out / "data", tmp_path / "store")
+    victim = sorted((tmp_path / "store").rglob("*.fits*"))
+    victim = next(p for p in victim if "index" not in p.name)
+    victim.write_bytes(victim.read_bytes()[:5000])
+    assert main(["check", str(tmp_path / "store"), "--json"]) == 1
+    records = json.loads(capsys.readouterr().out)["records"]
+    assert any(victim.name in str(r["msg"]) for r in records)
+
+
+def test_the_config_of_the_demo_can_be_run_again(finished, capsys, tmp_path):
+    out, done = finished
+    text = (out / "config.yaml").read_text()
+    (tmp_path / "again.yaml").write_text(text)
+    assert main(["fit", str(tmp_path / "again.yaml"), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    before = json.loads(done.stdout)
+    assert content["statistic"] == pytest.approx(before["statistic"], abs=1e-6)
+    assert (tmp_path / "again" / "report.html").is_file()
+
+
+@pytest.mark.data
+def test_check_of_real_data(gammapy_data, capsys, monkeypatch):
+    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
+    assert main(["check", "$GAMMAPY_DATA/cta-1dc/index/gps", "--json"]) in (0, 1)
+    content = json.loads(capsys.readouterr().out)
+    assert content["observations"] > 0
