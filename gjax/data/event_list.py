@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -228,6 +228,21 @@ class EventList:
             coords[axis.name] = self.column(name, axis.unit, default_unit=str(axis.unit))
         return coords
 
+    def with_defaults(self, meta: Mapping[str, Any]) -> EventList:
+        """Return the list with keywords added that its header lacks.
+
+        Parameters
+        ----------
+        meta
+            Keywords, such as those of an index table.
+        """
+        missing = {key: value for key, value in meta.items() if key not in self.meta}
+        if not missing:
+            return self
+        table = self._table.copy(copy_data=False)
+        table.meta.update(missing)
+        return EventList(table, self._source)
+
     # ---- selections ----
 
     def select_mask(self, mask: Any) -> EventList:
@@ -377,8 +392,8 @@ class EventList:
         obs = f", obs_id {self.meta['OBS_ID']}" if "OBS_ID" in self.meta else ""
         if len(self) == 0:
             return f"EventList(no events{obs})"
-        energy = self.energy
-        limits = f"{np.nanmin(energy.value):.4g} to {np.nanmax(energy.value):.4g} {energy.unit}"
+        finite = self.energy.value[np.isfinite(self.energy.value)]
+        limits = f"{finite.min():.4g} to {finite.max():.4g} {self.energy.unit}" if len(finite) else "no finite energy"
         return f"EventList({len(self)} events, {limits}{obs})"
 
     def _repr_html_(self) -> str:

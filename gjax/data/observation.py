@@ -158,7 +158,10 @@ class Observation:
     def _part(self, name: str) -> Any:
         if name not in self._loaded:
             part = self._parts[name]
-            self._loaded[name] = part.load() if isinstance(part, HDULocation) else part
+            loaded = part.load() if isinstance(part, HDULocation) else part
+            if name == "events" and isinstance(part, HDULocation):
+                loaded = loaded.with_defaults(self._defaults)
+            self._loaded[name] = loaded
         return self._loaded[name]
 
     def _required(self, name: str) -> Any:

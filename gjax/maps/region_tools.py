@@ -147,7 +147,8 @@ def make_tan_wcs(center: SkyCoord, binsz: Any, width: float) -> WCS:
     Parameters
     ----------
     center
-        Position of the tangent point; its frame (icrs, galactic, fk5) becomes that of the projection.
+        Position of the tangent point; its frame (icrs, galactic, fk5) becomes that of the projection,
+        icrs in place of any other.
     binsz
         Pixel size, Quantity, string or number in deg.
     width
@@ -163,6 +164,8 @@ def make_tan_wcs(center: SkyCoord, binsz: Any, width: float) -> WCS:
     size = u.Quantity(binsz, "deg").value if not isinstance(binsz, str) else u.Quantity(binsz).to_value("deg")
     if not size > 0:
         raise ValueError(f"the pixel size must be positive, got {binsz}")
+    if center.frame.name not in ("icrs", "fk5", "galactic"):
+        center = center.icrs
     frame = center.frame.name
     npix = max(int(np.ceil(width / size)), 1)
     wcs = WCS(naxis=2)

@@ -79,6 +79,8 @@ def test_keywords_come_from_the_index_where_the_header_has_none(make, tmp_path):
     observation = DataStore.from_dir(folder).obs(1, required_irf=[])
     assert observation.get_pointing_icrs().dec.deg == 22.5
     assert observation.observation_live_time_duration.value == pytest.approx(800)
+    assert observation.events.pointing_radec.dec.deg == 22.5
+    assert observation.events.meta["LIVETIME"] == 900
 
 
 def test_selections(store_folder):

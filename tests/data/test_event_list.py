@@ -173,7 +173,10 @@ def test_missing_pointing(make, tmp_path):
 
 def test_nan_energies_are_in_no_range(make, tmp_path):
     path = make.fits(tmp_path / "e.fits", make.event_hdu(number=2, ENERGY=("E", "TeV", [np.nan, 1.0])))
-    assert len(EventList.read(path).select_energy([0, 1e9] * u.TeV)) == 1
+    events = EventList.read(path)
+    assert len(events.select_energy([0, 1e9] * u.TeV)) == 1
+    assert "1 to 1 TeV" in repr(events)
+    assert "no finite energy" in repr(events.select_row_subset(slice(0, 1)))
 
 
 def test_no_table(make, tmp_path):

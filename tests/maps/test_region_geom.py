@@ -1,5 +1,7 @@
 """Region geometries: containment, area, projections."""
 
+import pickle
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -61,6 +63,21 @@ def test_contains_in_another_frame_and_shape():
     np.testing.assert_array_equal(galactic.contains(sky()), expected)
     assert geom.contains(sky().reshape(40, 100)).shape == (40, 100)
     assert geom.contains(CRAB).shape == ()
+
+
+def test_other_frames_are_projected_in_icrs():
+    region = CircleSkyRegion(CRAB.transform_to("fk4"), 0.11 * u.deg)
+    geom = RegionGeom.create(region)
+    assert geom.frame == "icrs"
+    assert geom.contains(sky()).sum() == RegionGeom.create(REGIONS["circle"]).contains(sky()).sum()
+
+
+def test_pickle():
+    geom = RegionGeom.create(REGIONS["union"], axes=[AXIS])
+    expected = geom.contains(sky())
+    back = pickle.loads(pickle.dumps(geom))
+    assert back == geom
+    np.testing.assert_array_equal(back.contains(sky()), expected)
 
 
 def test_nothing_on_the_other_side_of_the_sky():
