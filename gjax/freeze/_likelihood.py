@@ -240,8 +240,8 @@ class Likelihood:
         key
             Random key, e.g. ``jax.random.key(0)``.
         **options
-            ``n_samples`` (1000 per chain), ``n_warmup`` (300), ``n_chains`` (4), ``target_accept`` (0.8),
-            ``result`` (a fit to start from; fitted first if not given), ``progress`` (True).
+            ``n_samples`` (1000 per chain), ``n_warmup`` (300, rounded up to hundreds), ``n_chains`` (4),
+            ``target_accept`` (0.8), ``result`` (a fit to start from; fitted first if not given), ``progress`` (True).
 
         Raises
         ------

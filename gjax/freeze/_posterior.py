@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Posterior", "sample_posterior"]
 
+#: Draws per compiled call: one program for any number of samples, progress and interruption in between.
+BLOCK = 100
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Posterior:
@@ -159,29 +162,29 @@ def sample_posterior(
     ]
     if improper:
         raise FitError(f"sampling needs a proper prior on every free parameter; without one are: {', '.join(improper)}")
+    if min(n_samples, n_warmup, n_chains) < 1:
+        raise ValueError("n_samples, n_warmup and n_chains must be at least 1")
+    n_warmup = BLOCK * -(-n_warmup // BLOCK)
     result = likelihood.fit() if result is None else result
     problem = result.likelihood.problem
     whitening = whiten(problem, jnp.asarray(result.x), jnp.asarray(result.x_covariance))
     if not bool(jnp.all(jnp.isfinite(whitening.root))):
         raise FitError(f"the fit gave no covariance to sample from: {result.message}")
     start, draw = make_sampler(n_warmup, target_accept, 10)
-    block = max(1, min(100, n_samples))
     parts, complete = [], True
     with tqdm(total=n_warmup + n_samples, desc="NUTS", unit="draw", disable=None if progress else True) as bar:
         try:
             states = start(jax.random.split(key, n_chains), problem, whitening)
-            for done in range(0, n_warmup, block):
-                states, _ = draw(states, problem, whitening, min(block, n_warmup - done))
-                bar.update(min(block, n_warmup - done))
-            for done in range(0, n_samples, block):
-                states, drawn = draw(states, problem, whitening, min(block, n_samples - done))
-                parts.append(jax.device_get(drawn[:3]))
-                bar.update(min(block, n_samples - done))
+            for done in range(0, n_warmup + n_samples, BLOCK):
+                states, drawn = draw(states, problem, whitening, BLOCK)
+                if done >= n_warmup:
+                    parts.append(jax.device_get(drawn[:3]))
+                bar.update(min(BLOCK, n_warmup + n_samples - done))
         except KeyboardInterrupt:
             complete = False
     if not parts:
         raise KeyboardInterrupt("sampling was interrupted before the first draw after the warm-up")
-    x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1) for i in range(3))
+    x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1)[:, :n_samples] for i in range(3))
     names = likelihood.free_names
     units = dict(zip(likelihood.table.names, likelihood.table.units))
     samples = {name: x[:, :, i] * result.likelihood.scale[i] for i, name in enumerate(names)}

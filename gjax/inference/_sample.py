@@ -53,6 +53,7 @@ def _backward(x: Array, lower: Array, upper: Array) -> Array:
     return jnp.where(high, jnp.log(jnp.maximum(jnp.where(high, b - x, 1.0), 1e-8)), v)
 
 
+@jax.jit
 def whiten(problem: Problem, best: Array, covariance: Array) -> Whitening:
     """Return the whitening at the best fit.
 
