@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--reference", default=str(REFERENCE), help="folder of reference results (default: %(default)s)")
     out.add_argument("--json", metavar="OUT", help="also write the rows to this file")
     out.add_argument("--only-bad", action="store_true", help="print only rows that are out")
+    out.add_argument("--quick", action="store_true", help="run a part of each case, in seconds")
     return out
 
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for case in CASES if options.case == "all" else [options.case]:
         report, start = Report(case), time.perf_counter()
         try:
-            importlib.import_module(f"benchmarks.parity.{case}").run(inputs, report)
+            importlib.import_module(f"benchmarks.parity.{case}").run(inputs, report, quick=options.quick)
         except InputError as error:
             print(f"error: {case}: {error}", file=sys.stderr)
             missing = True
@@ -68,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports.append(report)
         print(report.format(only_bad=options.only_bad), flush=True)
     if options.json:
-        data = {"gjax": gjax.__version__, "loadavg": os.getloadavg(), "cases": [report.to_dict() for report in reports]}
+        data = {
+            "gjax": gjax.__version__,
+            "quick": options.quick,
+            "loadavg": os.getloadavg(),
+            "cases": [report.to_dict() for report in reports],
+        }
         Path(options.json).write_text(json.dumps(data, indent=1, allow_nan=False))
     if missing:
         return 2

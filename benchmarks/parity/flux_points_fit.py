@@ -69,10 +69,10 @@ def _contradiction(fit: dict[str, Any]) -> str:
     return "the reference has errors of alpha " + ", ".join(f"{error:.3f}" for error in three)
 
 
-def run(inputs: Inputs, report: Report) -> None:
-    """Run the case."""
+def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
+    """Run the case; ``quick`` fits only the points that have a file."""
     reference = inputs.json("flux_points_fit.json")
-    for case in CASES:
+    for case in FILES if quick else CASES:
         theirs = reference[case]
         datasets = []
         for (name, table), stat_type in zip(theirs["points"].items(), theirs["stat_type"] * len(theirs["points"])):

@@ -80,18 +80,21 @@ def compare_flux_points(
     ours = points.to_table(sed_type="dnde")
     success = np.asarray(table["success"], dtype=bool)
     report.exact(f"{name}: bins with a flux", np.isfinite(np.asarray(ours["dnde"], dtype=float)), success)
-    error = np.asarray(table["dnde_err"], dtype=float)[success]
-
-    def column(key: str) -> tuple[np.ndarray, np.ndarray]:
+    error, counts = np.asarray(table["dnde_err"], dtype=float), np.sum(np.asarray(table["counts"], dtype=float), axis=1)
+    # without an on count the statistic has a kink at zero flux and no second derivative
+    curved = success & (counts > 0)
+    for key in columns or ("dnde", "dnde_err", "dnde_errp", "dnde_errn", "dnde_ul", "ts", "sqrt_ts"):
+        used = curved if key == "dnde_err" else success
         values = ours[key]
         values = values.to_value("cm-2 s-1 TeV-1") if getattr(values, "unit", None) else values
-        return np.asarray(values, dtype=float).reshape(len(success), -1)[success, 0], np.asarray(table[key], float)[
-            success
-        ]
-
-    for key in columns or ("dnde", "dnde_err", "dnde_errp", "dnde_errn", "dnde_ul", "ts", "sqrt_ts"):
-        mine, theirs = column(key)
+        mine, theirs = np.asarray(values, dtype=float)[used], np.asarray(table[key], dtype=float)[used]
+        label = f"{name}: {key}"
         if key == "dnde":
-            report.sigmas(f"{name}: dnde", mine, theirs, error, 0.03)
+            sigma = np.where(curved, error, np.asarray(table["dnde_errp"], dtype=float))[used]
+            report.sigmas(label, mine, theirs, sigma, 0.03)
+        elif key in ("ts", "sqrt_ts"):
+            scale = np.maximum(np.abs(theirs), 1.0)
+            report.absolute(label, mine / scale, theirs / scale, 0.01, "divided by the value where that is above 1")
         else:
-            report.relative(f"{name}: {key}", mine, theirs, 0.01 if "ts" in key else 0.02)
+            left_out = "bins without an on count have no second derivative" if np.any(used != success) else ""
+            report.relative(label, mine, theirs, 0.02, left_out)
