@@ -58,7 +58,11 @@ def true_models() -> Any:
     """
     from gjax.models import LogParabolaSpectralModel, Models, SkyModel
 
-    values = {**TRUE, "amplitude": f"{TRUE['amplitude']} cm-2 s-1 TeV-1", "reference": f"{TRUE['reference']} TeV"}
+    values: dict[str, Any] = {
+        **TRUE,
+        "amplitude": f"{TRUE['amplitude']} cm-2 s-1 TeV-1",
+        "reference": f"{TRUE['reference']} TeV",
+    }
     return Models([SkyModel(LogParabolaSpectralModel(**values), name="crab")])
 
 

@@ -168,9 +168,9 @@ def reduce_each(config: AnalysisConfig, observations: Any, *, progress: bool = T
     failures = {str(run.obs_id): str(run.error) for run in runs if run.error is not None}
     if len(failures) == len(runs):
         first = runs[0]
-        if not isinstance(first.error, ValueError | OSError):
+        if first.error is not None and not isinstance(first.error, ValueError | OSError):
             raise first.error
-        kind = type(first.error) if isinstance(first.error, ConfigError | MissingDataError) else DataFormatError
+        kind = MissingDataError if isinstance(first.error, MissingDataError) else DataFormatError
         raise kind(f"no observation could be reduced; observation {first.obs_id}: {first.error}") from first.error
     datasets = apply_fit_range(config, Datasets([run.dataset for run in runs if run.error is None]))
     if config.reduction.stack:

@@ -7,6 +7,7 @@ import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from gjax.analysis.report import Report, image_html, statement, table_html
 from gjax.analysis.result import AnalysisResult
@@ -21,9 +22,6 @@ NAMES = {
     "ess_bulk": "ESS bulk",
     "ess_tail": "ESS tail",
     "r_hat": "R-hat",
-    "sqrt_ts": "significance",
-    "n_fit_bins": "bins in fit",
-    "counts_off": "off counts",
 }
 
 
@@ -79,23 +77,68 @@ def _summary(report: Report, result: AnalysisResult) -> None:
 def _data(report: Report, result: AnalysisResult) -> None:
     if result.datasets is None:
         return
-    columns = [
-        "name",
-        "counts",
-        "counts_off",
-        "acceptance_off",
-        "background",
-        "excess",
-        "sqrt_ts",
-        "livetime",
-        "n_fit_bins",
-    ]
-    table = result.datasets.info_table(cumulative=False)
-    parts = [table_html(table, columns=columns, names=NAMES)]
+    parts = [table_html(_counts_table(result.datasets))]
     figures = _figure(result, "counts_map", "All events on the sky, with the region of the source and the off regions.")
     figures += _figure(result, "counts_spectrum", "Counts in the on region; shaded energies are not used in the fit.")
     parts.append(f"<div class='pair'>{figures}</div>")
     report.add("Data", *parts)
+
+
+def _counts_table(datasets: Any) -> Any:
+    """What an astronomer wants to know of every run."""
+    import numpy as np
+    from astropy.table import Table
+
+    info = datasets.info_table(cumulative=False)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alpha = np.asarray(info["background"], dtype=float) / np.asarray(info["counts_off"], dtype=float)
+    bounds = []
+    for dataset in datasets:
+        if dataset.mask is not None and not np.any(dataset.mask.data):
+            bounds.append("none")
+            continue
+        low, high = (energy.to_value("TeV") for energy in dataset.energy_range)
+        bounds.append(f"{low:.3g} – {high:.3g}")
+    return Table(
+        {
+            "dataset": info["name"],
+            "live time": info["livetime"].to("h"),
+            "energies [TeV]": bounds,
+            "on": info["counts"],
+            "off": info["counts_off"],
+            "off scaled by": alpha,
+            "background": info["background"],
+            "excess": info["excess"],
+            "significance": info["sqrt_ts"],
+        }
+    )
+
+
+def _points_table(points: Any) -> Any:
+    """Flux points as E² dN/dE, in the units of the plot."""
+    from astropy.table import Table
+
+    table = points.to_table("e2dnde")
+    unit = "TeV cm-2 s-1"
+    headings = {
+        "e_ref": "energy",
+        "e_min": "from",
+        "e_max": "to",
+        "e2dnde": "E² dN/dE",
+        "e2dnde_err": "error",
+        "e2dnde_errn": "error down",
+        "e2dnde_errp": "error up",
+        "e2dnde_ul": "upper limit",
+        "sqrt_ts": "significance",
+        "is_ul": "limit only",
+    }
+    columns: dict[str, Any] = {}
+    for name, heading in headings.items():
+        if name in table.colnames:
+            column = table[name]
+            wanted = unit if "dnde" in name else "TeV" if name.startswith("e_") else None
+            columns[heading] = column if wanted is None else column.to(wanted)
+    return Table(columns)
 
 
 def _spectrum(report: Report, result: AnalysisResult) -> None:
@@ -111,20 +154,7 @@ def _spectrum(report: Report, result: AnalysisResult) -> None:
         table_html(result.fit.to_table(), names=NAMES),
     ]
     if result.flux_points is not None:
-        points = result.flux_points.to_table("e2dnde")
-        columns = [
-            "e_ref",
-            "e_min",
-            "e_max",
-            "e2dnde",
-            "e2dnde_err",
-            "e2dnde_errn",
-            "e2dnde_errp",
-            "e2dnde_ul",
-            "sqrt_ts",
-            "is_ul",
-        ]
-        parts += ["<h3>Flux points</h3>", table_html(points, columns=columns, names=NAMES)]
+        parts += ["<h3>Flux points</h3>", table_html(_points_table(result.flux_points))]
     report.add("Spectrum", *parts)
 
 

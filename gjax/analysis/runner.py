@@ -18,6 +18,9 @@ from gjax.fits import expand_path
 
 __all__ = ["run"]
 
+TABLES = ("counts", "parameters", "covariance", "flux_points", "posterior", "samples")
+PLOTS = ("counts_map", "counts_spectrum", "excess", "sed", "corner")
+
 
 def run(config: AnalysisConfig, out: str | Path, *, truth: Any = None, progress: bool = True) -> AnalysisResult:
     """Read, reduce, fit, and sample; write datasets, tables, plots, model and report.
@@ -60,6 +63,7 @@ def run(config: AnalysisConfig, out: str | Path, *, truth: Any = None, progress:
         table = truth.parameter_table
         result.truth = dict(zip(table.names, (float(value) for value in table.values)))
         result.truth_models = truth
+    _remove_older(result.out)
     result.files["config"] = write_config(result)
     try:
         _run_stages(result, models, progress)
@@ -72,6 +76,16 @@ def run(config: AnalysisConfig, out: str | Path, *, truth: Any = None, progress:
     write_report(result)
     result.timings["report"] = time.perf_counter() - started
     return result
+
+
+def _remove_older(out: Path) -> None:
+    """Remove results of an earlier run, so that none of them is taken for one of this run."""
+    for name in TABLES:
+        (out / f"{name}.ecsv").unlink(missing_ok=True)
+    for name in PLOTS:
+        (out / f"{name}.png").unlink(missing_ok=True)
+    for name in ("model.yaml", "report.html"):
+        (out / name).unlink(missing_ok=True)
 
 
 def _run_stages(result: AnalysisResult, models: Any, progress: bool) -> None:

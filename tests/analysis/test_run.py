@@ -180,3 +180,11 @@ def test_real_runs_of_the_default_configuration(gammapy_data, tmp_path, monkeypa
     assert [int(d.acceptance_off.data.flat[0]) for d in result.datasets] == [12, 12, 41, 36]
     assert result.fit.success
     assert result.fit["alpha"][0] == pytest.approx(2.31, abs=0.05)
+
+
+def test_results_of_an_earlier_run_do_not_stay(demo, tmp_path):
+    (tmp_path / "corner.png").write_text("old")
+    (tmp_path / "mine.txt").write_text("mine")
+    run(quick(demo[0]), tmp_path, progress=False)
+    assert not (tmp_path / "corner.png").exists()
+    assert (tmp_path / "mine.txt").exists()

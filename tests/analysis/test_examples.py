@@ -1,0 +1,27 @@
+"""The examples run as they are."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_simulate_and_fit(capsys):
+    names = runpy.run_path(str(EXAMPLES / "simulate_and_fit.py"))
+    assert names["curved"].success
+    value, error = names["curved"]["lambda_"]
+    assert abs(value - 0.12) < 4 * error
+    assert names["straight"].total_stat - names["curved"].total_stat > 20
+    assert "improves" in capsys.readouterr().out
+
+
+@pytest.mark.data
+def test_crab_spectrum(gammapy_data, monkeypatch, capsys):
+    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
+    names = runpy.run_path(str(EXAMPLES / "crab_spectrum.py"))
+    assert names["result"].success
+    assert names["posterior"].converged
+    assert len(names["points"]) == 5
+    assert "asymmetric" in capsys.readouterr().out
