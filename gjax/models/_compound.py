@@ -11,7 +11,7 @@ from jax import Array
 
 from gjax.models._integrate import gauss_legendre
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.parameters import Parameter, parameter
+from gjax.parameters import ParameterField, parameter
 from gjax.units import DNDE
 
 __all__ = ["CompoundSpectralModel", "ConstantSpectralModel", "ScaleSpectralModel"]
@@ -34,7 +34,7 @@ class ConstantSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "const"
-    const: Parameter = parameter(1e-12, DNDE)
+    const: ParameterField = parameter(1e-12, DNDE)
 
     def evaluate(self, energy: Array) -> Array:
         return self.const * jnp.ones_like(energy)
@@ -125,7 +125,7 @@ class ScaleSpectralModel(AbstractSpectralModel):
 
     tag: ClassVar[str] = "scale"
     model: AbstractSpectralModel
-    norm: Parameter = parameter(1.0)
+    norm: ParameterField = parameter(1.0)
 
     @property
     def unit(self) -> str:  # type: ignore[override]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.parameters import Parameter, parameter
+from gjax.parameters import ParameterField, parameter
 from gjax.units import DNDE
 
 __all__ = ["ExpCutoffPowerLawSpectralModel", "LogParabolaSpectralModel"]
@@ -36,10 +36,10 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "lp"
-    amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(10.0, "TeV", constant=True)
-    alpha: Parameter = parameter(2.0)
-    beta: Parameter = parameter(1.0)
+    amplitude: ParameterField = parameter(1e-12, DNDE)
+    reference: ParameterField = parameter(10.0, "TeV", constant=True)
+    alpha: ParameterField = parameter(2.0)
+    beta: ParameterField = parameter(1.0)
 
     @classmethod
     def from_log10(cls, amplitude: Any, reference: Any, alpha: Any, beta: float) -> LogParabolaSpectralModel:
@@ -75,11 +75,11 @@ class ExpCutoffPowerLawSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "ecpl"
-    index: Parameter = parameter(1.5)
-    amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(1.0, "TeV", constant=True)
-    lambda_: Parameter = parameter(0.1, "TeV-1")
-    alpha: Parameter = parameter(1.0, frozen=True)
+    index: ParameterField = parameter(1.5)
+    amplitude: ParameterField = parameter(1e-12, DNDE)
+    reference: ParameterField = parameter(1.0, "TeV", constant=True)
+    lambda_: ParameterField = parameter(0.1, "TeV-1")
+    alpha: ParameterField = parameter(1.0, frozen=True)
 
     def evaluate(self, energy: Array) -> Array:
         # (lambda E)^alpha as lambda E |lambda E|^(alpha - 1): finite derivatives in lambda and alpha at lambda = 0

@@ -10,7 +10,7 @@ from jax import Array
 
 from gjax.models._integrate import power_law_integral
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.parameters import Parameter, parameter
+from gjax.parameters import ParameterField, parameter
 from gjax.units import DNDE
 
 __all__ = [
@@ -47,9 +47,9 @@ class PowerLawSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "pl"
-    index: Parameter = parameter(2.0)
-    amplitude: Parameter = parameter(1e-12, DNDE)
-    reference: Parameter = parameter(1.0, "TeV", constant=True)
+    index: ParameterField = parameter(2.0)
+    amplitude: ParameterField = parameter(1e-12, DNDE)
+    reference: ParameterField = parameter(1.0, "TeV", constant=True)
 
     def evaluate(self, energy: Array) -> Array:
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference))
@@ -86,9 +86,9 @@ class PowerLawNormSpectralModel(AbstractSpectralModel):
 
     tag: ClassVar[str] = "pl-norm"
     unit: ClassVar[str] = ""
-    tilt: Parameter = parameter(0.0, frozen=True)
-    norm: Parameter = parameter(1.0)
-    reference: Parameter = parameter(1.0, "TeV", constant=True)
+    tilt: ParameterField = parameter(0.0, frozen=True)
+    norm: ParameterField = parameter(1.0)
+    reference: ParameterField = parameter(1.0, "TeV", constant=True)
 
     def evaluate(self, energy: Array) -> Array:
         return self.norm * jnp.exp(-self.tilt * jnp.log(energy / self.reference))
@@ -116,10 +116,10 @@ class PowerLaw2SpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "pl-2"
-    amplitude: Parameter = parameter(1e-12, "s-1 cm-2")
-    index: Parameter = parameter(2.0)
-    emin: Parameter = parameter(0.1, "TeV", constant=True)
-    emax: Parameter = parameter(100.0, "TeV", constant=True)
+    amplitude: ParameterField = parameter(1e-12, "s-1 cm-2")
+    index: ParameterField = parameter(2.0)
+    emin: ParameterField = parameter(0.1, "TeV", constant=True)
+    emax: ParameterField = parameter(100.0, "TeV", constant=True)
 
     def _norm(self) -> Array:
         return self.amplitude / (
@@ -160,10 +160,10 @@ class BrokenPowerLawSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "bpl"
-    index1: Parameter = parameter(2.0)
-    index2: Parameter = parameter(2.0)
-    amplitude: Parameter = parameter(1e-12, DNDE)
-    ebreak: Parameter = parameter(1.0, "TeV")
+    index1: ParameterField = parameter(2.0)
+    index2: ParameterField = parameter(2.0)
+    amplitude: ParameterField = parameter(1e-12, DNDE)
+    ebreak: ParameterField = parameter(1.0, "TeV")
 
     def evaluate(self, energy: Array) -> Array:
         log_energy = jnp.log(energy / self.ebreak)
@@ -211,12 +211,12 @@ class SmoothBrokenPowerLawSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "sbpl"
-    index1: Parameter = parameter(2.0)
-    index2: Parameter = parameter(2.0)
-    amplitude: Parameter = parameter(1e-12, DNDE)
-    ebreak: Parameter = parameter(1.0, "TeV")
-    reference: Parameter = parameter(1.0, "TeV", constant=True)
-    beta: Parameter = parameter(1.0, frozen=True)
+    index1: ParameterField = parameter(2.0)
+    index2: ParameterField = parameter(2.0)
+    amplitude: ParameterField = parameter(1e-12, DNDE)
+    ebreak: ParameterField = parameter(1.0, "TeV")
+    reference: ParameterField = parameter(1.0, "TeV", constant=True)
+    beta: ParameterField = parameter(1.0, frozen=True)
 
     def evaluate(self, energy: Array) -> Array:
         change = self.index2 - self.index1

@@ -16,6 +16,7 @@ from gjax.parameters import (
     AbstractPrior,
     Affine,
     Parameter,
+    ParameterField,
     ParameterTable,
     freeze_tree,
     name_parameter_fields,
@@ -99,8 +100,8 @@ class InstrumentModel(eqx.Module):
 
     name: str = eqx.field(static=True)
     datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=_as_names)
-    energy_scale: Parameter = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
-    exposure_norm: Parameter = parameter(1.0, frozen=True, scale=0.1)
+    energy_scale: ParameterField = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
+    exposure_norm: ParameterField = parameter(1.0, frozen=True, scale=0.1)
 
 
 name_parameter_fields(InstrumentModel)

@@ -50,11 +50,12 @@ class AbstractSpectralModel(eqx.Module):
         name_parameter_fields(cls)
         if inspect.isabstract(cls):
             return
-        for key in {cls.__dict__.get("tag", ""), cls.__name__} - {""}:
-            taken = _REGISTRY.get(key)
-            if taken is not None and (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
-                raise ValueError(f"the name {key!r} is taken by the model {taken.__module__}.{taken.__name__}")
-            _REGISTRY[key] = cls
+        names = {cls.__dict__.get("tag", ""), cls.__name__} - {""}
+        for name in names & set(_REGISTRY):
+            taken = _REGISTRY[name]
+            if (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
+                raise ValueError(f"the name {name!r} is taken by the model {taken.__module__}.{taken.__name__}")
+        _REGISTRY.update(dict.fromkeys(names, cls))
 
     @abc.abstractmethod
     def evaluate(self, energy: Array) -> Array:

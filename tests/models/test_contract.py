@@ -1,0 +1,350 @@
+"""What every spectral model must do: compile, batch, differentiate, single precision, units, integrals, files."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import fixed_quad
+
+import gjax.models
+from gjax.errors import UnitError
+from gjax.models import (
+    AbstractSpectralModel,
+    BrokenPowerLawSpectralModel,
+    CompoundSpectralModel,
+    ConstantSpectralModel,
+    ExpCutoffPowerLawSpectralModel,
+    LogParabolaSpectralModel,
+    Models,
+    PowerLaw2SpectralModel,
+    PowerLawNormSpectralModel,
+    PowerLawSpectralModel,
+    ScaleSpectralModel,
+    SkyModel,
+    SmoothBrokenPowerLawSpectralModel,
+    spectral_models,
+)
+from gjax.parameters import Affine, GaussianPrior, Parameter, fill, freeze_tree, parameter, parameter_paths
+
+FLUX = "TeV-1 s-1 cm-2"
+
+
+class BandSpectralModel(AbstractSpectralModel):
+    """A model that a user would write."""
+
+    tag = "test-band"
+    amplitude: Parameter = parameter(1e-12, FLUX)
+    peak: Parameter = parameter("1 TeV", "TeV")
+    width: Parameter = parameter(0.8, min=0.01)
+
+    def evaluate(self, energy):
+        return self.amplitude * jnp.exp(-0.5 * (jnp.log(energy / self.peak) / self.width) ** 2)
+
+
+#: One ordinary point of every model, amplitudes of one so that absolute tolerances mean something.
+CASES = {
+    "pl": PowerLawSpectralModel(index=2.3, amplitude=1.0, reference=1.5),
+    "pl-norm": PowerLawNormSpectralModel(tilt=0.3, norm=1.2, reference=1.5),
+    "pl-2": PowerLaw2SpectralModel(amplitude=1.0, index=2.3),
+    "bpl": BrokenPowerLawSpectralModel(index1=1.5, index2=2.7, amplitude=1.0, ebreak=1.7),
+    "sbpl": SmoothBrokenPowerLawSpectralModel(index1=1.5, index2=2.7, amplitude=1.0, ebreak=1.7, beta=0.3),
+    "lp": LogParabolaSpectralModel(amplitude=1.0, reference=1.5, alpha=2.3, beta=0.2),
+    "ecpl": ExpCutoffPowerLawSpectralModel(index=1.8, amplitude=1.0, lambda_=0.2, alpha=1.1),
+    "const": ConstantSpectralModel(1.3),
+    "compound": PowerLawSpectralModel(index=2.3, amplitude=1.0) * PowerLawNormSpectralModel(tilt=0.2)
+    + LogParabolaSpectralModel(amplitude=0.5, reference=1.0, beta=0.1),
+    "scale": 2.5 * PowerLawSpectralModel(index=2.1, amplitude=1.0),
+    "test-band": BandSpectralModel(amplitude=1.0),
+}
+
+#: Points where textbook formulas divide by zero, or where users put boundaries.
+SPECIAL = {
+    "pl": [{"index": 1.0}, {"index": 2.0}, {"index": 0.0}, {"amplitude": 0.0}, {"index": -2.0}],
+    "pl-norm": [{"tilt": 0.0}, {"norm": 0.0}, {"tilt": 1.0}],
+    "pl-2": [{"index": 1.0}, {"index": 2.0}, {"amplitude": 0.0}],
+    "bpl": [{"ebreak": 1.0}, {"index2": 1.5}, {"index1": 1.0, "index2": 2.0}, {"ebreak": 0.01}, {"ebreak": 1e3}],
+    "sbpl": [{"index2": 1.5}, {"index2": 1.5 - 1e-9}, {"index2": 1.0}, {"ebreak": 1.0}, {"beta": 1e-3}],
+    "lp": [{"beta": 0.0}, {"beta": -0.1}, {"alpha": 1.0, "beta": 0.0}, {"amplitude": 0.0}],
+    "ecpl": [{"lambda_": 0.0}, {"lambda_": -0.1}, {"lambda_": 0.0, "alpha": 1.0}, {"index": 1.0}, {"alpha": 1.0}],
+    "const": [{"const": 0.0}, {"const": -1.0}],
+    "compound": [{"model1.model2.tilt": 0.0}, {"model2.beta": 0.0}],
+    "scale": [{"norm": 0.0}, {"model.index": 1.0}],
+    "test-band": [{"amplitude": 0.0}, {"peak": 1.0}],
+}
+
+ENERGY = np.array([0.2, 0.8, 1.0, 1.5, 4.0, 30.0])
+EDGES = np.array([0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 8.0])
+NAMES = list(CASES)
+
+
+class Frozen:
+    """A model as compiled functions of its flat vector: values, gradients, second derivatives of everything."""
+
+    def __init__(self, model):
+        skeleton, self.table = freeze_tree(model)
+
+        def everything(theta, energy, edges):
+            filled = fill(skeleton, theta)
+            low, high = edges[:-1], edges[1:]
+            return jnp.concatenate(
+                [filled.evaluate(energy), filled.integrate(low, high), filled.integrate_energy(low, high)]
+            )
+
+        def both(theta, energy, edges):
+            return everything(theta, energy, edges), jax.jacfwd(everything)(theta, energy, edges)
+
+        #: values and gradients of many parameter vectors, and second derivatives
+        self.batch = jax.jit(jax.vmap(both, in_axes=(0, None, None)))
+        self.hessian = jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(everything)), in_axes=(0, None, None)))
+
+    def evaluate(self, thetas):
+        """Values and gradients of up to 32 parameter vectors, in one compiled program."""
+        many = np.concatenate([thetas, np.tile(thetas[-1:], (32 - len(thetas), 1))])
+        value, jacobian = self.batch(many, ENERGY, EDGES)
+        return np.asarray(value)[: len(thetas)], np.asarray(jacobian)[: len(thetas)]
+
+    def theta(self, **changes):
+        theta = self.table.values.copy()
+        for name, value in changes.items():
+            theta[self.table.names.index(name)] = value
+        return theta
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = Frozen(CASES[name])
+        return made[name]
+
+    return get
+
+
+def test_every_registered_model_is_covered():
+    assert set(spectral_models()) >= set(CASES)
+    public = {
+        cls.tag
+        for cls in vars(gjax.models).values()
+        if inspect.isclass(cls) and issubclass(cls, AbstractSpectralModel) and not inspect.isabstract(cls)
+    }
+    assert public == set(CASES) - {"test-band"}
+    assert set(SPECIAL) == set(CASES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_is_what_the_single_calls_are(frozen, name):
+    f = frozen(name)
+    thetas = np.stack([f.theta() * (1 + 1e-3 * k) for k in range(3)])
+    together, _ = f.evaluate(thetas)
+    for row, theta in zip(together, thetas):
+        np.testing.assert_allclose(row, f.evaluate(theta[None])[0][0], rtol=1e-13)
+    assert not np.allclose(together[0], together[1], rtol=1e-6)
+
+
+def rough(name, changes, label, table, theta):
+    """Which of the outputs have a kink or no second derivative there, so that differences say nothing."""
+    at_energies = np.zeros(len(ENERGY) + 2 * (len(EDGES) - 1), bool)
+    if name == "bpl":
+        at_energies[: len(ENERGY)] = theta[table.names.index("ebreak")] == ENERGY
+    elif (name == "sbpl" and changes) or (
+        name == "ecpl" and changes.get("lambda_") == 0 and "alpha" not in changes and label in ("lambda_", "alpha")
+    ):
+        at_energies[:] = True  # the formula of sbpl jumps where the indices cross; (lambda E)**1.1 at 0
+    return at_energies
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_agrees_with_finite_differences(frozen, name):
+    f = frozen(name)
+    for changes in [{}, *SPECIAL[name]]:
+        theta = f.theta(**changes)
+        step = 1e-6 * np.diag(np.maximum(np.abs(theta), 0.1))
+        values, jacobians = f.evaluate(np.concatenate([theta + step, theta - step, theta[None]]))
+        jacobian, n = jacobians[-1], len(theta)
+        assert np.isfinite(jacobian).all(), changes
+        for i, (label, p) in enumerate(zip(f.table.names, f.table.parameters)):
+            if p.constant:
+                assert (jacobian[:, i] == 0).all()
+                continue
+            numerical = (values[i] - values[n + i]) / (2 * step[i, i])
+            smooth = ~rough(name, changes, label, f.table, theta)
+            np.testing.assert_allclose(
+                jacobian[smooth, i],
+                numerical[smooth],
+                rtol=1e-5,
+                atol=1e-7 * max(1.0, np.abs(numerical).max()),
+                err_msg=f"{label} {changes}",
+            )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_second_derivatives(frozen, name):
+    """Finite at special points and over random draws; at the ordinary point, those of the gradient."""
+    f = frozen(name)
+    rng = np.random.default_rng(42)
+    base = f.theta()
+    points = np.stack([base, *(f.theta(**c) for c in SPECIAL[name]), *(base * rng.uniform(0.5, 1.6, (10, len(base))))])
+    values, jacobians = f.evaluate(points)
+    hessians = np.asarray(f.hessian(points, ENERGY, EDGES))
+    for array in (values, jacobians, hessians):
+        assert np.isfinite(array).all(axis=tuple(range(1, array.ndim))).all()
+    step = 1e-6 * np.eye(len(base))
+    _, around = f.evaluate(np.concatenate([base + step, base - step]))
+    for i in np.flatnonzero([not p.constant for p in f.table.parameters]):
+        numerical = (around[i] - around[len(base) + i]) / 2e-6
+        np.testing.assert_allclose(hessians[0][:, i], numerical, rtol=1e-4, atol=1e-6 * np.abs(hessians[0]).max())
+
+
+def pieces_of(low, high, cut):
+    return [(low, cut), (cut, high)] if low < cut < high else [(low, high)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_integrals_are_those_of_a_quadrature(name):
+    for changes in [{}, *SPECIAL[name]]:
+        skeleton, table = freeze_tree(CASES[name])
+        theta = table.values.copy()
+        for key, value in changes.items():
+            theta[table.names.index(key)] = value
+        if theta[table.names.index("beta")] < 0.01 if name == "sbpl" else False:
+            continue  # a break sharper than a bin is for the broken power law
+        model = fill(skeleton, jnp.asarray(theta))
+        low, high = np.array([0.9, 1.6]), np.array([1.1, 2.0])
+        ebreak = float(model.ebreak) if name == "bpl" else 1.0
+        for power, method in ((0, model.integrate), (1, model.integrate_energy)):
+            exact = [
+                sum(fixed_quad(lambda e, m=model, p=power: m.evaluate(e) * e**p, *x, n=40)[0] for x in pieces)
+                for pieces in (pieces_of(*pair, ebreak) for pair in zip(low, high))
+            ]
+            np.testing.assert_allclose(method(low, high), exact, rtol=2e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision(name):
+    skeleton, table = freeze_tree(CASES[name])
+    double = fill(skeleton, jnp.asarray(table.values)).integrate(EDGES[:-1], EDGES[1:])
+    with jax.enable_x64(False):
+        skeleton, table = freeze_tree(CASES[name])
+        theta = jnp.asarray(table.values)
+
+        def flux(t):
+            return fill(skeleton, t).integrate(jnp.asarray(EDGES[:-1]), jnp.asarray(EDGES[1:]))
+
+        single, slope = jax.jit(lambda t: (flux(t), jax.jacfwd(flux)(t)))(theta)
+        assert single.dtype == slope.dtype == jnp.float32
+    np.testing.assert_allclose(single, double, rtol=3e-5)
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("compound", "scale")])
+def test_units_are_converted_or_refused_by_the_name_of_the_field(name):
+    cls = type(CASES[name])
+    for field, leaf in parameter_paths(CASES[name]):
+        with pytest.raises(UnitError, match=rf"{cls.__name__}\.{field}: .*'K'"):
+            cls(**{field: "3 K"})
+        with pytest.raises(ValueError, match=rf"{cls.__name__}\.{field}"):
+            cls(**{field: float("nan")})
+        with pytest.raises(UnitError, match=rf"{cls.__name__}\.{field}"):
+            cls(**{field: Parameter("3 K")})
+        in_other_units = {"TeV": ("2000 GeV", 2.0), "TeV-1": ("0.002 GeV-1", 2.0), "": ("2", 2.0)}
+        text, expected = in_other_units.get(
+            leaf.unit, ("2e-4 m-2 s-1" + (" TeV-1" if "TeV" in leaf.unit else ""), 2e-8)
+        )
+        assert getattr(cls(**{field: text}), field).value == pytest.approx(expected)
+    with pytest.raises(UnitError, match="energy"):
+        CASES[name]("3 s")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_face_with_units(name):
+    model = CASES[name]
+    flux = model([0.5, 2] * __import__("astropy").units.TeV)
+    assert flux.shape == (2,)
+    is_flux = model.unit != ""
+    assert flux.unit.is_equivalent("m-2 s-1 GeV-1" if is_flux else "")
+    assert model.integral("1 TeV", "3 TeV").unit.is_equivalent("m-2 s-1" if is_flux else "TeV")
+    assert model.energy_flux("1 TeV", "3 TeV").unit.is_equivalent("erg m-2 s-1" if is_flux else "TeV2")
+    both = model.integral("1 TeV", "2 TeV") + model.integral("2 TeV", "3000 GeV")
+    assert both.value == pytest.approx(model.integral("1 TeV", "3 TeV").value, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "pl-norm"])
+def test_model_files_keep_everything(tmp_path, name):
+    model = CASES[name]
+    first, *_, last = parameter_paths(model) * 2
+    rich = first[1].replace(
+        min=-3.0, max=9.0, frozen=True, prior=GaussianPrior(0.5, 2.0), error=0.25, scale=0.1, label="shared"
+    )
+    linked = Affine(rich, factor=2.0, offset=-1.0)
+    models = Models([SkyModel(model, name="one", datasets_names=["a", "b-*"]), SkyModel(CASES["pl"], name="two")])
+    models = models.replace_parameters({id(first[1]): rich})
+    if last[1].unit == rich.unit and last is not first:
+        models = models.replace_parameters({id(last[1]): linked})
+    path = tmp_path / "models.yaml"
+    models.write(path)
+    back = Models.read(path)
+    assert back.names == ["one", "two"]
+    assert back["one"].datasets_names == ("a", "b-*")
+    ours, theirs = models.parameter_table, back.parameter_table
+    assert theirs.names == ours.names
+    for column in ("values", "errors", "free", "units", "priors"):
+        np.testing.assert_array_equal(getattr(theirs, column), getattr(ours, column), err_msg=column)
+    np.testing.assert_array_equal(theirs.bounds(), ours.bounds())
+    np.testing.assert_array_equal(theirs.scales(), ours.scales())
+    np.testing.assert_allclose(
+        back["one"].spectral_model([1.0, 3.0]).value, models["one"].spectral_model([1.0, 3.0]).value, rtol=1e-15
+    )
+    assert back.to_dict() == models.to_dict()
+
+
+# ---- compounds ----
+
+
+def test_compounds_refuse_what_makes_no_flux():
+    flux, norm = PowerLawSpectralModel(), PowerLawNormSpectralModel()
+    with pytest.raises(ValueError, match="a product needs a dimensionless model"):
+        flux * flux
+    with pytest.raises(ValueError, match="a sum needs two models of the same unit"):
+        flux + norm
+    with pytest.raises(ValueError, match="operator: expected one of add, sub, mul, got 'div'"):
+        CompoundSpectralModel(flux, flux, "div")
+    with pytest.raises(TypeError, match="cannot be combined by 'add' with int"):
+        flux + 3
+    with pytest.raises(ValueError, match="multiply it with a flux"):
+        SkyModel(norm)
+    with pytest.raises(TypeError, match="expected a spectral model, got str"):
+        SkyModel("pl")
+
+
+def test_compounds_of_compounds():
+    flux, norm = PowerLawSpectralModel(), PowerLawNormSpectralModel(norm=2.0)
+    assert (norm * norm).unit == ""
+    assert ((flux - 0.5 * flux) * norm)("1 TeV").value == pytest.approx(1e-12)
+    shared = (flux + flux).filled()
+    assert float(shared.evaluate(jnp.asarray(1.0))) == pytest.approx(2e-12)
+    _, table = freeze_tree(flux + flux)
+    assert table.names == ["model1.index", "model1.amplitude", "model1.reference"]
+    assert isinstance(flux * 3, ScaleSpectralModel)
+
+
+def test_log_parabola_from_a_decimal_curvature():
+    model = LogParabolaSpectralModel.from_log10(1e-12, "1 TeV", 2.0, 0.5)
+    assert model("10 TeV").value == pytest.approx(1e-12 * 10 ** (-2.0 - 0.5), rel=1e-12)
+
+
+# ---- the registry ----
+
+
+def test_a_name_in_use_is_not_replaced():
+    with pytest.raises(ValueError, match="the name 'pl' is taken by the model gjax"):
+        type("Mine", (PowerLawSpectralModel.__bases__[0],), {"tag": "pl", "evaluate": lambda self, energy: energy})
+    assert spectral_models()["pl"] is PowerLawSpectralModel
+
+
+def test_an_unknown_model_lists_the_known_ones():
+    with pytest.raises(KeyError, match=r"spectral model 'power-law' is unknown; there are: .*pl"):
+        gjax.models.spectral_model_class("power-law")
