@@ -98,11 +98,12 @@ class FluxPointsEstimator:
         low, high = snap_edges(likelihood, self.edges)
         lanes = make_lanes(likelihood, self.source, low, high)
         has_data = bands_with_data(lanes, len(low))
-        run = estimate_reoptimised if self.reoptimize else estimate
-        arguments: list[Any] = [lanes, jnp.asarray(has_data), jnp.asarray(self.scan)]
+        bands, scan = jnp.asarray(has_data), jnp.asarray(self.scan)
+        sigmas = jnp.asarray(float(self.n_sigma)), jnp.asarray(float(self.n_sigma_ul))
         if self.reoptimize:
-            arguments = [likelihood, self.source, *arguments]
-        values = run(*arguments, jnp.asarray(float(self.n_sigma)), jnp.asarray(float(self.n_sigma_ul)))
+            values = estimate_reoptimised(likelihood, self.source, lanes, bands, scan, *sigmas)
+        else:
+            values = estimate(lanes, bands, scan, *sigmas)
         return to_flux_points(likelihood, self, lanes, low, high, {key: np.asarray(v) for key, v in values.items()})
 
 
@@ -154,8 +155,9 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
                 safe = np.minimum(band, len(low) - 1)
                 inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
                 lane[row, : len(bottom)] = np.where(inside, safe, len(low))
-        lanes.append(jnp.asarray(np.where(np.asarray(bucket.mask), lane, len(low))))
-    return Lanes(problem.buckets, *(tuple(jnp.asarray(a) for a in arrays) for arrays in (signal, rest)), tuple(lanes))
+        lanes.append(np.where(np.asarray(bucket.mask), lane, len(low)))
+    on_device = [tuple(jnp.asarray(array) for array in arrays) for arrays in (signal, rest, lanes)]
+    return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2])
 
 
 def _sum_bands(values: np.ndarray, lane: np.ndarray, n: int) -> np.ndarray:

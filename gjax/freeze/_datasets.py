@@ -105,7 +105,7 @@ def _spectrum(dataset: Any) -> tuple[type[AbstractBucket], dict[str, np.ndarray]
         background = np.zeros_like(counts) if dataset.background is None else _flat(dataset.background.data)
         _check_finite(name, "background", background, mask)
         return CashSpectra, arrays | {"mask": mask, "background": background}, None
-    if dataset.counts_off is None or dataset.acceptance_off is None:
+    if dataset.counts_off is None or dataset.acceptance_off is None or dataset.acceptance is None:
         raise FitError(
             f"dataset {name!r}: has no off counts, so its background is unknown; read or make an off spectrum"
         )

@@ -73,7 +73,7 @@ class Likelihood:
         if _frozen is None:
             for message in self.frozen.undefined:
                 log.warning(message)
-            if not jax.config.jax_enable_x64:
+            if not jax.config.read("jax_enable_x64"):
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
 
     def __repr__(self) -> str:
@@ -266,8 +266,8 @@ class Likelihood:
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])
             )
             lines.append(f"  {type(bucket).__name__:<14} {len(members):>4} datasets of shape {shape}: {names}")
-        for group, names in zip(self.problem.groups, self._group_names()):
-            lines.append(f"  {type(group.skeleton).__name__}: {', '.join(names)}")
+        for group, sources in zip(self.problem.groups, self._group_names()):
+            lines.append(f"  {type(group.skeleton).__name__}: {', '.join(sources)}")
         lines.append(f"  free: {', '.join(self.free_names) or 'none'}")
         return "\n".join(lines + [f"  left out: {message}" for message in self.undefined])
 

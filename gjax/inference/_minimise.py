@@ -61,7 +61,7 @@ class _State(eqx.Module):
 
 def tolerance() -> float:
     """Return the EDM at which a fit stops: 1e-8, or 1e-4 in single precision."""
-    return 1e-8 if jax.config.jax_enable_x64 else 1e-4
+    return 1e-8 if jax.config.read("jax_enable_x64") else 1e-4
 
 
 def bounds_of(problem: Problem) -> tuple[Array, Array]:

@@ -123,7 +123,7 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
     def draw_one(state: Any, problem: Problem, whitening: Whitening, n: int) -> tuple[Any, Any]:
         def step(state: Any, _: None) -> tuple[Any, Any]:
             state = sample_kernel(state, (problem, whitening))
-            x, _ = to_x(problem, whitening, state.z)
+            x = to_x(problem, whitening, state.z)[0]
             return state, (x, state.diverging, state.num_steps, state.accept_prob, state.potential_energy)
 
         return jax.lax.scan(step, state, None, length=n)

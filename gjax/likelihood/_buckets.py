@@ -91,11 +91,10 @@ class FluxPointSets(AbstractBucket):
     def statistic(self, mu: Array) -> Array:
         # relative to the point (or limit), so that single precision keeps fluxes of 1e-20
         unit = jnp.where(self.mask, jnp.where(self.is_ul, self.ul, self.errp), 1.0)
-        safe = [
-            jnp.where(self.mask, value / unit, 1.0)
-            for value in (jnp.where(self.mask, mu, 0.0), self.dnde, self.errn, self.errp, self.ul)
-        ]
-        return jnp.where(self.mask, chi2_asymmetric(*safe, self.is_ul), 0.0)
+        mu = jnp.where(self.mask, mu, 0.0)
+        parts = (mu, self.dnde, self.errn, self.errp, self.ul)
+        flux, dnde, errn, errp, ul = (jnp.where(self.mask, part / unit, 1.0) for part in parts)
+        return jnp.where(self.mask, chi2_asymmetric(flux, dnde, errn, errp, ul, self.is_ul), 0.0)
 
     def weight(self, mu: Array) -> Array:
         error = jnp.where(self.is_ul, self.ul / jnp.sqrt(2.0), jnp.where(mu >= self.dnde, self.errp, self.errn))

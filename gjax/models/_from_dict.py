@@ -192,7 +192,7 @@ def models_from_dict(data: Any, source: str = "models") -> Models:
         if kind not in _COMPONENT_KEYS:
             raise ConfigError(f"{where}: type {kind!r} is unknown; expected one of {', '.join(_COMPONENT_KEYS)}")
         _check_keys(component, _COMPONENT_KEYS[kind], where)
-        options = {
+        options: dict[str, Any] = {
             "name": str(component.get("name", f"source-{number}")),
             "datasets_names": component.get("datasets_names"),
         }

@@ -91,13 +91,13 @@ class AbstractSpectralModel(eqx.Module):
 
     def integral(self, energy_min: Any, energy_max: Any) -> Any:
         """Return the photon flux between two energies as a Quantity [s-1 cm-2]."""
-        bounds = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        return attach_unit(self.filled().integrate(*bounds, nodes=64), "s-1 cm-2" if self.unit else "TeV")
+        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        return attach_unit(self.filled().integrate(low, high, nodes=64), "s-1 cm-2" if self.unit else "TeV")
 
     def energy_flux(self, energy_min: Any, energy_max: Any) -> Any:
         """Return the energy flux between two energies as a Quantity [TeV s-1 cm-2]."""
-        bounds = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        return attach_unit(self.filled().integrate_energy(*bounds, nodes=64), "TeV s-1 cm-2" if self.unit else "TeV2")
+        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        return attach_unit(self.filled().integrate_energy(low, high, nodes=64), "TeV s-1 cm-2" if self.unit else "TeV2")
 
     def plot(self, energy_bounds: Any, ax: Any = None, **options: Any) -> Any:
         """Plot the spectral energy distribution between two energies on a matplotlib axis and return the axis."""

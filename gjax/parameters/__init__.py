@@ -3,6 +3,7 @@
 from gjax.parameters._parameter import Affine as Affine
 from gjax.parameters._parameter import Expression as Expression
 from gjax.parameters._parameter import Parameter as Parameter
+from gjax.parameters._parameter import ParameterField as ParameterField
 from gjax.parameters._parameter import name_parameter_fields as name_parameter_fields
 from gjax.parameters._parameter import parameter as parameter
 from gjax.parameters._priors import AbstractPrior as AbstractPrior

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import numpy as np
@@ -14,7 +14,10 @@ from gjax.errors import UnitError
 from gjax.parameters._priors import AbstractPrior
 from gjax.units import attach_unit, equal_units, split_quantity, to_canonical
 
-__all__ = ["Affine", "Expression", "Parameter", "parameter"]
+__all__ = ["Affine", "Expression", "Parameter", "ParameterField", "parameter"]
+
+#: Annotation of parameter fields in models: a `Parameter` for people, an array inside compiled functions.
+ParameterField: TypeAlias = Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -27,9 +27,9 @@ __all__ = ["FrozenTable", "ParameterTable", "Slot", "fill", "freeze_tree", "para
 class Slot(eqx.Module):
     """Where a parameter sits in the flat vector: its value is ``factor * theta[index] + offset``."""
 
-    index: Array
-    factor: Array
-    offset: Array
+    index: Any
+    factor: Any
+    offset: Any
     constant: bool = eqx.field(static=True, default=False)
 
     def value(self, theta: Array) -> Array:
