@@ -117,7 +117,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class CircleConfig:
-    """A circle on the sky.
+    """A circle on the sky; without a radius, a point.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class CircleConfig:
 
     lon: str
     lat: str
-    radius: str
+    radius: str | None = None
     frame: str = "icrs"
     name: str = ""
 
@@ -138,7 +138,8 @@ class CircleConfig:
         latitude = quantity(self.lat, "deg", f"{where}.lat")
         if abs(latitude.value) > 90:
             raise _fail(f"{where}.lat", self.lat, "a latitude between -90 deg and 90 deg")
-        quantity(self.radius, "deg", f"{where}.radius", minimum=0)
+        if self.radius is not None:
+            quantity(self.radius, "deg", f"{where}.radius", minimum=0)
 
     @property
     def center(self) -> Any:
@@ -149,9 +150,11 @@ class CircleConfig:
 
     @property
     def region(self) -> Any:
-        """The circle as a ``regions.CircleSkyRegion``."""
-        from regions import CircleSkyRegion
+        """The circle as a ``regions.CircleSkyRegion``, the point as a ``regions.PointSkyRegion``."""
+        from regions import CircleSkyRegion, PointSkyRegion
 
+        if self.radius is None:
+            return PointSkyRegion(self.center)
         return CircleSkyRegion(self.center, u.Quantity(self.radius).to("deg"))
 
 
@@ -175,6 +178,9 @@ class BackgroundConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclusion_regions", tuple(self.exclusion_regions))
         _choice(self.method, OFF_METHODS, "background.method")
+        for circle in self.exclusion_regions:
+            if circle.radius is None:
+                raise ConfigError(f"{circle.name}: the key 'radius' is missing")
         for name in ("n_off_regions", "max_region_number"):
             if getattr(self, name) < 1:
                 raise _fail(f"background.{name}", getattr(self, name), "at least 1")

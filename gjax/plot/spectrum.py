@@ -192,6 +192,9 @@ def plot_excess(
         if mask is not None:
             shade_unsafe(ax, edges, mask)
         ax.axhline(0, color="#444444", lw=0.8)
+        tops = np.append(excess + errors, [] if npred is None else np.asarray(npred, dtype=float).reshape(-1))
+        high, low = np.nanmax(tops, initial=1.0), np.nanmin(excess - errors, initial=0.0)
+        ax.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
         energy_ticks(ax, limits=(edges[0], edges[-1]))
         ax.set_xlabel("Reconstructed energy [TeV]")
         ax.set_ylabel("Excess counts")

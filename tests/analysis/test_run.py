@@ -188,3 +188,30 @@ def test_results_of_an_earlier_run_do_not_stay(demo, tmp_path):
     run(quick(demo[0]), tmp_path, progress=False)
     assert not (tmp_path / "corner.png").exists()
     assert (tmp_path / "mine.txt").exists()
+
+
+@pytest.mark.data
+def test_point_like_responses_with_an_energy_dependent_cut(gammapy_data, tmp_path):
+    model = json.loads(json.dumps(AnalysisConfig.default().model))
+    config = AnalysisConfig.from_dict(
+        {
+            "data": {
+                "datastore": str(gammapy_data / "magic/rad_max/data"),
+                "obs_ids": [5029747, 5029748],
+                "required_irf": "point-like",
+            },
+            "on_region": {"lon": "83.63 deg", "lat": "22.01 deg"},
+            "background": {"method": "wobble", "n_off_regions": 3},
+            "energy": {"min": "50 GeV", "max": "100 TeV", "nbin": 5},
+            "energy_true": {"min": "10 GeV", "max": "100 TeV"},
+            "reduction": {"containment_correction": False},
+            "safe_mask": {"methods": ["aeff-default"]},
+            "fit": {"energy_min": "80 GeV", "energy_max": "20 TeV"},
+            "model": model,
+            "sampling": {"enabled": False},
+        }
+    )
+    result = run(config, tmp_path, progress=False)
+    assert result.fit.success
+    assert result.datasets[0].counts.data.sum() == 791
+    assert (tmp_path / "counts_map.png").is_file()
