@@ -39,6 +39,8 @@ def enable_x64() -> None:
 def enable_compilation_cache(folder: str) -> None:
     """Keep compiled programs in a folder (yours alone), so that a second process starts faster.
 
+    The command line does so where the environment variable ``GJAX_CACHE_DIR`` names a folder.
+
     Parameters
     ----------
     folder

@@ -21,6 +21,17 @@ def _print_json(content: Any) -> None:
     sys.stdout.write("\n")
 
 
+def _prepare_jax() -> None:
+    """Double precision, and compiled programs kept where the user says so."""
+    import os
+
+    import gjax
+
+    gjax.enable_x64()
+    if os.environ.get("GJAX_CACHE_DIR"):
+        gjax.enable_compilation_cache(os.environ["GJAX_CACHE_DIR"])
+
+
 def config(arguments: argparse.Namespace) -> int:
     """Write the default configuration to a file or to stdout."""
     from gjax.analysis.config_io import default_text
@@ -104,7 +115,7 @@ def demo(arguments: argparse.Namespace) -> int:
     out = expand_path(arguments.out)
     import gjax
 
-    gjax.enable_x64()
+    _prepare_jax()
     print(f"simulating four runs of a Crab-like source in {out / 'data'}", file=sys.stderr)
     settings, truth = prepare_demo(out, seed=arguments.seed)
     return _finish(settings, out, arguments, truth=truth)
@@ -113,10 +124,9 @@ def demo(arguments: argparse.Namespace) -> int:
 def _finish(settings: Any, out: Path, arguments: argparse.Namespace, truth: Any = None) -> int:
     import dataclasses
 
-    import gjax
     from gjax.analysis.runner import run
 
-    gjax.enable_x64()
+    _prepare_jax()
 
     if arguments.no_sampling:
         settings = settings.replace(sampling=dataclasses.replace(settings.sampling, enabled=False))

@@ -29,6 +29,8 @@ DESCRIPTION = """Likelihood analysis of gamma-ray data with JAX.
   gjax demo                  simulate a source, analyse it, and look at the report
   gjax config my.yaml        write a commented configuration (H.E.S.S. Crab runs)
   gjax fit my.yaml           run it on real data
+
+Set GJAX_CACHE_DIR to a folder of yours to keep compiled programs: later runs start faster.
 """
 
 
