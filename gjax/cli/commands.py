@@ -113,8 +113,6 @@ def demo(arguments: argparse.Namespace) -> int:
     from gjax.fits import expand_path
 
     out = expand_path(arguments.out)
-    import gjax
-
     _prepare_jax()
     print(f"simulating four runs of a Crab-like source in {out / 'data'}", file=sys.stderr)
     settings, truth = prepare_demo(out, seed=arguments.seed)
@@ -127,7 +125,6 @@ def _finish(settings: Any, out: Path, arguments: argparse.Namespace, truth: Any 
     from gjax.analysis.runner import run
 
     _prepare_jax()
-
     if arguments.no_sampling:
         settings = settings.replace(sampling=dataclasses.replace(settings.sampling, enabled=False))
     result = run(settings, out, truth=truth)
