@@ -12,6 +12,19 @@ from gjax.plot.style import COLORS, axes_for, scaled_label, style
 __all__ = ["plot_contour", "plot_profile"]
 
 
+def _smooth(values: np.ndarray, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fill in between the points of a profile: its signed root is nearly a straight line."""
+    if len(values) < 3 or not np.all(np.isfinite(delta)) or np.any(np.diff(values) <= 0):
+        return values, delta
+    lowest = int(np.argmin(delta))
+    sign = np.sign(np.arange(len(values)) - lowest)
+    root = sign * np.sqrt(np.maximum(delta, 0.0))
+    if np.any(np.diff(root) <= 0):
+        return values, delta
+    fine = np.union1d(np.linspace(values[0], values[-1], 200), values)
+    return fine, np.interp(fine, values, root) ** 2
+
+
 def plot_profile(
     values: ArrayLike,
     stat: ArrayLike,
@@ -62,7 +75,7 @@ def plot_profile(
         delta = stat - np.nanmin(stat)
         factor, label = scaled_label(name, unit, values)
         values = values * factor
-        ax.plot(values, delta, color=color or COLORS["model"])
+        ax.plot(*_smooth(values, delta), color=color or COLORS["model"])
         for sigma in sigmas:
             ax.axhline(sigma**2, color=COLORS["background"], lw=1, ls="--")
             ax.annotate(
