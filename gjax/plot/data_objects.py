@@ -65,6 +65,15 @@ def plot_points(points: Any, *, ax: Any = None, **options: Any) -> Any:
         Axes; a new one if None.
     options
         Given to `plot_flux_points`.
+
+    Examples
+    --------
+    >>> from gjax.datasets import FluxPoints
+    >>> from gjax.plot import new_axes
+    >>> flux = [1e-11, 1e-12] * u.Unit("cm-2 s-1 TeV-1")
+    >>> points = FluxPoints.from_arrays(e_ref=[1, 3] * u.TeV, dnde=flux, dnde_err=0.1 * flux)
+    >>> plot_points(points, ax=new_axes()).get_xlabel()
+    'Energy [TeV]'
     """
     unit = "TeV cm-2 s-1"
     e_ref = points.e_ref.to_value("TeV")
@@ -99,7 +108,17 @@ def _flat(region_map: Any) -> Any:
 
 
 def plot_dataset_counts(dataset: Any, *, ax: Any = None) -> Any:
-    """Plot counts and background of a `gjax.datasets.SpectrumDataset` or `gjax.datasets.SpectrumDatasetOnOff`."""
+    """Plot counts and background of a `gjax.datasets.SpectrumDataset` or `gjax.datasets.SpectrumDatasetOnOff`.
+
+    Examples
+    --------
+    >>> from gjax.datasets import SpectrumDataset
+    >>> from gjax.maps import MapAxis, RegionGeom
+    >>> from gjax.plot import new_axes
+    >>> geom = RegionGeom.create(None, axes=[MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)])
+    >>> plot_dataset_counts(SpectrumDataset.create(geom), ax=new_axes()).get_ylabel()
+    'Counts'
+    """
     edges = dataset.energy_axis.edges
     return plot_counts(edges, _flat(dataset.counts), _flat(dataset.background), mask=_flat(dataset.mask), ax=ax)
 
@@ -115,6 +134,15 @@ def plot_dataset_excess(dataset: Any, *, npred: Any = None, ax: Any = None) -> A
         Predicted excess counts per bin, from ``likelihood.npred()``.
     ax
         Axes; a new one if None.
+
+    Examples
+    --------
+    >>> from gjax.datasets import SpectrumDataset
+    >>> from gjax.maps import MapAxis, RegionGeom
+    >>> from gjax.plot import new_axes
+    >>> geom = RegionGeom.create(None, axes=[MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)])
+    >>> plot_dataset_excess(SpectrumDataset.create(geom), npred=[3, 2, 1], ax=new_axes()).get_ylabel()
+    'Excess counts'
     """
     counts = _flat(dataset.counts)
     variance = np.asarray(counts, dtype=float)
@@ -131,7 +159,16 @@ def plot_dataset_excess(dataset: Any, *, npred: Any = None, ax: Any = None) -> A
 
 
 def peek_dataset(dataset: Any, *, figure: Any = None) -> Any:
-    """Plot counts, exposure and energy dispersion of a spectrum dataset."""
+    """Plot counts, exposure and energy dispersion of a spectrum dataset.
+
+    Examples
+    --------
+    >>> from gjax.datasets import SpectrumDataset
+    >>> from gjax.maps import MapAxis, RegionGeom
+    >>> from gjax.plot import new_figure
+    >>> geom = RegionGeom.create(None, axes=[MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)])
+    >>> figure = peek_dataset(SpectrumDataset.create(geom, name="empty"), figure=new_figure(15, 4))
+    """
     with style():
         if figure is None:
             import matplotlib.pyplot as plt
@@ -154,7 +191,17 @@ def peek_dataset(dataset: Any, *, figure: Any = None) -> Any:
 
 
 def peek_events(events: Any, *, figure: Any = None) -> Any:
-    """Plot energies, times, offsets and directions of a `gjax.data.EventList`."""
+    """Plot energies, times, offsets and directions of a `gjax.data.EventList`.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array, simulate_observation
+    >>> crab = SkyCoord(83.63, 22.01, unit="deg")
+    >>> events = simulate_observation(np.random.default_rng(0), [], crab, demo_array(), duration="60 s").events
+    >>> figure = peek_events(events, figure=new_figure(10, 8))
+    """
     with style():
         if figure is None:
             import matplotlib.pyplot as plt
@@ -184,7 +231,19 @@ def peek_events(events: Any, *, figure: Any = None) -> Any:
 
 
 def plot_events_map(events: Any, *, ax: Any = None, **options: Any) -> Any:
-    """Plot a `gjax.data.EventList` on the sky around its pointing; options as for `plot_counts_map`."""
+    """Plot a `gjax.data.EventList` on the sky around its pointing; options as for `plot_counts_map`.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from gjax.plot import new_axes
+    >>> from gjax.simulate import demo_array, simulate_observation
+    >>> crab = SkyCoord(83.63, 22.01, unit="deg")
+    >>> events = simulate_observation(np.random.default_rng(0), [], crab, demo_array(), duration="60 s").events
+    >>> from gjax.plot.sky import image_wcs
+    >>> ax = new_axes(projection=image_wcs(crab, "4 deg", "0.05 deg")[0])
+    >>> ax = plot_events_map(events, ax=ax, width="4 deg", binsz="0.05 deg")
+    """
     pointing = events.pointing_radec
     center = pointing if pointing.isscalar else pointing[0]
     if ax is None:

@@ -70,6 +70,13 @@ def plot_effective_area(aeff: Any, *, offset: Any = None, ax: Any = None) -> Any
         Offsets; some of the table if None.
     ax
         Axes; a new one if None.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_axes
+    >>> from gjax.simulate import demo_array
+    >>> plot_effective_area(demo_array()["aeff"], offset="0.5 deg", ax=new_axes()).get_ylabel()
+    'Effective area [$m^2$]'
     """
     energy = aeff.axes["energy_true"].center
     angles = _offsets(aeff.axes["offset"]) if offset is None else np.atleast_1d(u.Quantity(offset).to_value("deg"))
@@ -78,7 +85,14 @@ def plot_effective_area(aeff: Any, *, offset: Any = None, ax: Any = None) -> Any
 
 
 def peek_effective_area(aeff: Any, *, figure: Any = None) -> Any:
-    """Plot an effective area against energy, and against energy and offset."""
+    """Plot an effective area against energy, and against energy and offset.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array
+    >>> figure = peek_effective_area(demo_array()["aeff"], figure=new_figure(10, 4))
+    """
     with style():
         left, right = _panels(2, figure)
         plot_effective_area(aeff, ax=left)
@@ -94,7 +108,14 @@ def peek_effective_area(aeff: Any, *, figure: Any = None) -> Any:
 
 
 def peek_energy_dispersion(edisp: Any, *, offset: Any = None, figure: Any = None) -> Any:
-    """Plot migration, bias and matrix of an energy dispersion at one offset (the first of the table if None)."""
+    """Plot migration, bias and matrix of an energy dispersion at one offset (the first of the table if None).
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array
+    >>> figure = peek_energy_dispersion(demo_array()["edisp"], offset="0.5 deg", figure=new_figure(15, 4))
+    """
     angle = u.Quantity(edisp.axes["offset"].center[0] if offset is None else offset)
     energy = edisp.axes["energy_true"].center.to_value("TeV")
     chosen = _energies(energy)
@@ -111,20 +132,46 @@ def peek_energy_dispersion(edisp: Any, *, offset: Any = None, figure: Any = None
 
 
 def plot_kernel(kernel: Any, *, ax: Any = None) -> Any:
-    """Plot a `gjax.irf.EDispKernel` as a matrix."""
+    """Plot a `gjax.irf.EDispKernel` as a matrix.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_axes
+    >>> from gjax.simulate import demo_array
+    >>> kernel = demo_array()["edisp"].to_edisp_kernel("0.5 deg")
+    >>> plot_kernel(kernel, ax=new_axes()).get_xlabel()
+    'True energy [TeV]'
+    """
     true, reco = kernel.axes["energy_true"].edges.to_value("TeV"), kernel.axes["energy"].edges.to_value("TeV")
     return plot_edisp_matrix(true, reco, kernel.pdf_matrix, ax=ax)
 
 
 def plot_kernel_bias(kernel: Any, *, ax: Any = None) -> Any:
-    """Plot bias and resolution of a `gjax.irf.EDispKernel` against true energy."""
+    """Plot bias and resolution of a `gjax.irf.EDispKernel` against true energy.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_axes
+    >>> from gjax.simulate import demo_array
+    >>> kernel = demo_array()["edisp"].to_edisp_kernel("0.5 deg")
+    >>> plot_kernel_bias(kernel, ax=new_axes()).get_xlabel()
+    'True energy [TeV]'
+    """
     energy = kernel.axes["energy_true"].center
     bias, resolution = (np.asarray(u.Quantity(f(energy)).value) for f in (kernel.get_bias, kernel.get_resolution))
     return plot_edisp_bias(energy.to_value("TeV"), bias, resolution, ax=ax)
 
 
 def peek_kernel(kernel: Any, *, figure: Any = None) -> Any:
-    """Plot bias and matrix of a `gjax.irf.EDispKernel`."""
+    """Plot bias and matrix of a `gjax.irf.EDispKernel`.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array
+    >>> kernel = demo_array()["edisp"].to_edisp_kernel("0.5 deg")
+    >>> figure = peek_kernel(kernel, figure=new_figure(10, 4))
+    """
     with style():
         left, right = _panels(2, figure)
         plot_kernel_bias(kernel, ax=left)
@@ -145,6 +192,13 @@ def plot_containment_radius(psf: Any, *, fraction: float = 0.68, offset: Any = N
         Offsets; some of the table if None.
     ax
         Axes; a new one if None.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_axes
+    >>> from gjax.simulate import demo_array
+    >>> plot_containment_radius(demo_array()["psf"], fraction=0.8, ax=new_axes()).get_ylabel()
+    '80 % containment radius [deg]'
     """
     energy = psf.axes["energy_true"].center
     angles = _offsets(psf.axes["offset"]) if offset is None else np.atleast_1d(u.Quantity(offset).to_value("deg"))
@@ -158,7 +212,14 @@ def plot_containment_radius(psf: Any, *, fraction: float = 0.68, offset: Any = N
 
 
 def peek_psf(psf: Any, *, offset: Any = None, figure: Any = None) -> Any:
-    """Plot containment radius against energy, and the contained fraction against radius at some energies."""
+    """Plot containment radius against energy, and the contained fraction against radius at some energies.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array
+    >>> figure = peek_psf(demo_array()["psf"], figure=new_figure(10, 4))
+    """
     angle = u.Quantity(psf.axes["offset"].center[0] if offset is None else offset)
     energy = psf.axes["energy_true"].center.to_value("TeV")
     chosen = _energies(energy)
@@ -177,7 +238,14 @@ def peek_psf(psf: Any, *, offset: Any = None, figure: Any = None) -> Any:
 
 
 def peek_background(bkg: Any, *, figure: Any = None) -> Any:
-    """Plot a background against energy, and over the field of view at one energy."""
+    """Plot a background against energy, and over the field of view at one energy.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> from gjax.simulate import demo_array
+    >>> figure = peek_background(demo_array()["bkg"], figure=new_figure(10, 4))
+    """
     axis = bkg.axes["energy"]
     energy = axis.center
     radial = bkg.has_offset_axis
@@ -205,7 +273,18 @@ def peek_background(bkg: Any, *, figure: Any = None) -> Any:
 
 
 def plot_rad_max(rad_max: Any, *, ax: Any = None) -> Any:
-    """Plot the directional cut of point-like responses against reconstructed energy."""
+    """Plot the directional cut of point-like responses against reconstructed energy.
+
+    Examples
+    --------
+    >>> from gjax.irf import RadMax2D
+    >>> from gjax.maps import MapAxis
+    >>> from gjax.plot import new_axes
+    >>> energy = MapAxis.from_energy_bounds("0.1 TeV", "10 TeV", nbin=4)
+    >>> cut = RadMax2D([energy, MapAxis([0, 1], unit="deg", name="offset")], 0.1, "deg")
+    >>> plot_rad_max(cut, ax=new_axes()).get_ylabel()
+    'Directional cut [deg]'
+    """
     energy, angles = rad_max.axes["energy"], _offsets(rad_max.axes["offset"])
     radius = rad_max.evaluate(energy=energy.center[None, :], offset=angles[:, None] * u.deg).to_value("deg")
     with style():

@@ -97,6 +97,17 @@ def sample_source(
     ------
     ValueError
         If there is no effective area, or the model gives negative fluxes.
+
+    Examples
+    --------
+    >>> from gjax.simulate import demo_array
+    >>> def flux(energy):
+    ...     return 4e-11 * u.Unit("cm-2 s-1 TeV-1") * energy.to_value("TeV") ** -2.4
+    >>> source = PointSource(flux, SkyCoord(83.63, 22.01, unit="deg"))
+    >>> pointing = SkyCoord(83.63, 21.51, unit="deg")
+    >>> events = sample_source(np.random.default_rng(0), source, pointing, 1700.0, demo_array())
+    >>> 300 < len(events["energy"]) < 500
+    True
     """
     if "aeff" not in irfs:
         raise ValueError("simulating a source needs an effective area ('aeff')")
@@ -159,6 +170,14 @@ def sample_background(
     -------
     events
         Arrays ``energy`` [TeV], ``ra`` and ``dec`` [deg].
+
+    Examples
+    --------
+    >>> from gjax.simulate import demo_array
+    >>> pointing = SkyCoord(83.63, 21.51, unit="deg")
+    >>> events = sample_background(np.random.default_rng(0), pointing, 60.0, demo_array()["bkg"])
+    >>> sorted(events)
+    ['dec', 'energy', 'ra']
     """
     nodes = _grid(bkg.axes["energy"])
     if "offset" in bkg.axes.names:
