@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gjax.analysis.config import AnalysisConfig
-from gjax.errors import ConfigError, DataFormatError, MissingDataError
+from gjax.errors import ConfigError, DataFormatError, MissingDataError, UnitError
 
 __all__ = ["apply_fit_range", "check_energies", "open_observations", "reduce", "reduce_each"]
 
@@ -53,7 +53,11 @@ def check_energies(config: AnalysisConfig, observations: Any) -> None:
     """
     edges = config.energy_true.edges()
     for observation in observations:
-        covered = observation.aeff.axes["energy_true"].edges.to_value("TeV")
+        try:
+            aeff = observation.aeff
+        except (DataFormatError, MissingDataError, UnitError):
+            continue  # the reduction says what is wrong with it
+        covered = aeff.axes["energy_true"].edges.to_value("TeV")
         if edges[0] < covered[0] * (1 - TOLERANCE) or edges[-1] > covered[-1] * (1 + TOLERANCE):
             raise ConfigError(
                 f"energy_true: {config.energy_true.min} to {config.energy_true.max} is asked for, but the effective "

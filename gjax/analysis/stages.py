@@ -68,6 +68,7 @@ def reduce_data(result: AnalysisResult, models: Any, progress: bool) -> str:
     """Reduce, write OGIP files and the table of counts."""
     datasets, failures = reduce_each(result.config, result.observations, progress=progress)
     result.datasets = datasets
+    result.observations = [one for one in result.observations if str(one.obs_id) not in failures]
     for obs_id, message in failures.items():
         result.statements.append((False, f"observation {obs_id} was left out: {message}"))
     result.files["datasets"] = datasets.write(result.out / "datasets", overwrite=True).parent

@@ -215,3 +215,22 @@ def test_point_like_responses_with_an_energy_dependent_cut(gammapy_data, tmp_pat
     assert result.fit.success
     assert result.datasets[0].counts.data.sum() == 791
     assert (tmp_path / "counts_map.png").is_file()
+
+
+def test_a_broken_file_does_not_end_the_others(demo, tmp_path):
+    import shutil
+
+    config, _ = demo
+    store = tmp_path / "store"
+    shutil.copytree(config.data.datastore, store)
+    victim = next(path for path in sorted(store.rglob("*.fits*")) if "index" not in path.name)
+    victim.write_bytes(victim.read_bytes()[:60_000])
+    changed = quick(config, data=dataclasses.replace(config.data, datastore=str(store)))
+    result = run(changed, tmp_path / "out", progress=False)
+    assert len(result.datasets) == 3
+    assert not result.trustworthy
+    left_out = [text for good, text in result.statements if not good]
+    assert len(left_out) == 1
+    assert "was left out" in left_out[0]
+    assert victim.name in left_out[0]
+    assert (tmp_path / "out" / "counts_map.png").is_file()
