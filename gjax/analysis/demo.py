@@ -90,7 +90,7 @@ def prepare_demo(out: str | Path, *, seed: int = 0) -> tuple[AnalysisConfig, Any
     from gjax.fits import expand_path
     from gjax.simulate import PointSource, demo_array, simulate_observation, wobble_pointings
 
-    folder = expand_path(out) / "data"
+    folder = expand_path(out).resolve() / "data"
     truth = true_models()
     crab = SkyCoord(*POSITION, unit="deg")
     source = PointSource(truth["crab"].spectral_model, crab, name="crab")
