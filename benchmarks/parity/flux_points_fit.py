@@ -70,9 +70,9 @@ def _contradiction(fit: dict[str, Any]) -> str:
 
 
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
-    """Run the case; ``quick`` fits only the points that have a file."""
+    """Run the case; ``quick`` fits one set of points only."""
     reference = inputs.json("flux_points_fit.json")
-    for case in FILES if quick else CASES:
+    for case in CASES[1:2] if quick else CASES:
         theirs = reference[case]
         datasets = []
         for (name, table), stat_type in zip(theirs["points"].items(), theirs["stat_type"] * len(theirs["points"])):

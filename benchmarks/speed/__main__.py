@@ -1,0 +1,86 @@
+"""Command line: ``python -m benchmarks.speed CASE [--gammapy-python PYTHON] [--quick] [--json OUT]``.
+
+Times every phase in fresh processes (cold) and by repeated calls (warm), gjax beside Gammapy 2.1 in an environment of
+its own, and prints both with their ratio and with the agreement reached. Run it on a machine that does nothing else.
+Exit codes: 0 done, 1 a script failed, 2 usage, missing data or no environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.speed.environment import gammapy_python, machine
+from benchmarks.speed.measure import ScriptError, cold, import_time, warm
+from benchmarks.speed.table import agreement, format_table, phases
+
+CASES = {
+    "crab_1d": "four H.E.S.S. runs from DL3 files to fits, flux points and a posterior",
+    "ogip_joint_crab": "joint fit of ten OGIP spectra of five instruments",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line parser."""
+    out = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
+    out.add_argument("case", metavar="CASE", choices=[*CASES, "list"], help=", ".join([*CASES, "list"]))
+    out.add_argument("--gammapy-python", help="interpreter with Gammapy 2.1 (default: an environment made once)")
+    out.add_argument("--no-gammapy", action="store_true", help="time gjax only")
+    out.add_argument(
+        "--quick", action="store_true", help="Gammapy's flux points in three bands only, scaled to all; fewer repeats"
+    )
+    out.add_argument("--repeats", type=int, help="repeated calls of the slow phases (default 5, quick 2)")
+    out.add_argument("--json", metavar="OUT", help="write everything to this file")
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Time a case and return the exit code."""
+    options = parser().parse_args(arguments)
+    if options.case == "list":
+        for name, text in CASES.items():
+            print(f"{name:<18} {text}")
+        return 0
+    if not os.path.isdir(os.environ.get("GAMMAPY_DATA", "")):
+        print("error: GAMMAPY_DATA must name the folder of the data", file=sys.stderr)
+        return 2
+    try:
+        other = None if options.no_gammapy else gammapy_python(options.gammapy_python)
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    repeats = options.repeats or (2 if options.quick else 5)
+    out = {"case": options.case, "quick": options.quick, "machine": machine()}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            out["import_gjax_s"] = import_time("gjax", sys.executable, 5)
+            out["gjax"] = {
+                "cold": cold("gjax", options.case, sys.executable, 3),
+                "cold with compilation cache": cold("gjax", options.case, sys.executable, 3, cache=folder),
+                "warm": warm("gjax", options.case, sys.executable, repeats, options.quick),
+            }
+        if other:
+            out["import_gammapy_s"] = import_time("gammapy", other, 3)
+            out["gammapy"] = {
+                "cold": cold("gammapy", options.case, other, 3),
+                "warm": warm("gammapy", options.case, other, repeats, options.quick),
+            }
+    except ScriptError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    out["phases"] = phases(out)
+    out["agreement"] = agreement(out)
+    out["machine"]["loadavg_end"] = os.getloadavg()
+    print(format_table(out))
+    if options.json:
+        Path(options.json).write_text(json.dumps(out, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Clock and output of the timing scripts; plain Python, because both interpreters use it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["MARK", "Clock", "options"]
+
+MARK = "TIMING-RESULT "
+
+
+def options() -> argparse.Namespace:
+    """Return the options that the driver passes to a script."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mode", choices=["cold", "warm"], required=True)
+    parser.add_argument("--started", type=float, default=time.time())
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--cache", default="")
+    return parser.parse_args()
+
+
+class Clock:
+    """Collects times of named phases: the first call, and repeated calls.
+
+    Parameters
+    ----------
+    started
+        When the process was started [s since the epoch], as the driver saw it.
+    """
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.first: dict[str, float] = {}
+        self.warm: dict[str, list[float]] = {}
+        self.data: dict[str, Any] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a block that runs once."""
+        start = time.perf_counter()
+        yield
+        self.first[name] = time.perf_counter() - start
+
+    def call(self, name: str, function: Callable[[], Any], repeats: int) -> Any:
+        """Time a first call and ``repeats`` further ones; return what the first returned."""
+        start = time.perf_counter()
+        result = function()
+        self.first[name] = time.perf_counter() - start
+        times = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            function()
+            times.append(time.perf_counter() - start)
+        if times:
+            self.warm[name] = times
+        return result
+
+    def since_start(self, name: str) -> None:
+        """Note the time since the process was started."""
+        self.first[name] = time.time() - self.started
+
+    def emit(self, **more: Any) -> None:
+        """Print everything as one marked line of JSON."""
+        data = {"first": self.first, "warm": self.warm, "loadavg": os.getloadavg(), **self.data, **more}
+        print(MARK + json.dumps(data), flush=True)

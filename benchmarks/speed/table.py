@@ -1,0 +1,117 @@
+"""From measured processes to rows: phase, gjax, Gammapy, ratio; and how well both agree."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import numpy as np
+
+__all__ = ["agreement", "format_table", "phases"]
+
+
+def _warm(side: dict[str, Any] | None, name: str) -> dict[str, float] | None:
+    if side is None:
+        return None
+    times = side["warm"]["warm"].get(name)
+    if times:
+        return {"median_s": statistics.median(times), "min_s": min(times), "n": len(times)}
+    first = side["warm"]["first"].get(name)
+    return None if first is None else {"median_s": first, "min_s": first, "n": 1}
+
+
+def phases(out: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows: phase, whether cold or warm, both times [s] and their ratio."""
+    ours, theirs = out["gjax"], out.get("gammapy")
+    rows = []
+
+    def add(phase: str, kind: str, mine: float | None, other: float | None, **more: Any) -> None:
+        ratio = other / mine if mine and other else None
+        rows.append({"phase": phase, "kind": kind, "gjax_s": mine, "gammapy_s": other, "ratio": ratio, **more})
+
+    add("import of the package", "cold", out["import_gjax_s"], out.get("import_gammapy_s"))
+    other = theirs["cold"]["first"] if theirs else {}
+    for name, seconds in ours["cold"]["first"].items():
+        if not name.startswith("import g"):
+            add(name, "cold", seconds, other.get(name))
+    cached = ours["cold with compilation cache"]["first"]["start to fitted result"]
+    add("start to fitted result", "cold, compilation cache", cached, other.get("start to fitted result"))
+    for name in ours["warm"]["first"]:
+        mine = _warm(ours, name)
+        if mine is None or name not in ours["warm"]["warm"]:
+            continue
+        both = _warm(theirs, name)
+        compile_s = max(0.0, ours["warm"]["first"][name] - mine["median_s"])
+        scaled = bool(theirs and theirs["warm"].get(name.replace("flux points", "points"), {}).get("scaled"))
+        add(
+            name,
+            "warm",
+            mine["median_s"],
+            both["median_s"] if both else None,
+            gjax_min_s=mine["min_s"],
+            gammapy_min_s=both["min_s"] if both else None,
+            gjax_first_minus_warm_s=compile_s,
+            n=[mine["n"], both["n"] if both else 0],
+            gammapy_scaled=scaled,
+        )
+    return rows
+
+
+def agreement(out: dict[str, Any]) -> dict[str, Any]:
+    """Return differences between both sides: statistic, best fits in errors, errors, flux points."""
+    if "gammapy" not in out:
+        return {}
+    ours, theirs = out["gjax"]["warm"], out["gammapy"]["warm"]
+    found: dict[str, Any] = {}
+    for name, fit in theirs["fits"].items():
+        mine, best = ours["fits"].get(name), fit.get("accurate", fit)
+        if mine is None:
+            continue
+        found[name] = {
+            "statistic_difference": mine["stat"] - best["stat"],
+            "largest_shift_in_errors": max(
+                abs(mine["values"][key] - value) / best["errors"][key] for key, value in best["values"].items()
+            ),
+            "largest_relative_difference_of_errors": max(
+                abs(mine["errors"][key] / value - 1) for key, value in best["errors"].items()
+            ),
+        }
+    for name in [key for key in theirs if key.startswith("points ")]:
+        if theirs[name]["scaled"]:
+            continue
+        mine, other = (np.array(side[name]["dnde_ul"], dtype=float) for side in (ours, theirs))
+        both = np.isfinite(mine) & np.isfinite(other)
+        found[name] = {"largest_relative_difference_of_limits": float(np.max(np.abs(mine[both] / other[both] - 1)))}
+    return found
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def format_table(out: dict[str, Any]) -> str:
+    """Return the rows and the agreement as text."""
+    machine = out["machine"]
+    head = f"{'phase':<28} {'kind':<24} {'gjax':>10} {'Gammapy':>10} {'ratio':>8}"
+    load = machine["loadavg"][0], machine.get("loadavg_end", machine["loadavg"])[0]
+    lines = [
+        f"== {out['case']} on {machine['cpu']}, {machine['cores']} cores, load {load[0]:.2f} to {load[1]:.2f}",
+        head,
+        "-" * len(head),
+    ]
+    for row in out["phases"]:
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
+        notes = []
+        if row.get("gjax_first_minus_warm_s", 0) > 0.05:
+            notes.append(f"first call {_time(row['gjax_first_minus_warm_s'])} more: compilation")
+        if row.get("gammapy_scaled"):
+            notes.append("Gammapy measured in 3 bands and scaled to 19")
+        numbers = f"{_time(row['gjax_s']):>10} {_time(row['gammapy_s']):>10} {ratio:>8}"
+        lines.append(f"{row['phase']:<28} {row['kind']:<24} {numbers}  {'; '.join(notes)}".rstrip())
+    for name, values in out["agreement"].items():
+        lines.append(f"agreement {name}: " + ", ".join(f"{key} {value:.2g}" for key, value in values.items()))
+    if max(load) > machine["cores"]:
+        lines.append("warning: the machine was busy; these times are too long")
+    return "\n".join(lines)
