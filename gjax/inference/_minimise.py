@@ -54,6 +54,7 @@ class _State(eqx.Module):
     gradient: Array
     fisher: Array
     damping: Array
+    promise: Array
     edm: Array
     steps: Array
     status: Array
@@ -118,21 +119,26 @@ def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) 
         is_finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient)) & jnp.all(jnp.isfinite(fisher))
         slack = 4 * epsilon * (1 + jnp.abs(state.value))
         accept = is_finite & (is_first | (value <= state.value + jnp.where(is_first, 0.0, slack)))
-        x = jnp.where(accept, state.trial, state.x)
+        x, old_value = jnp.where(accept, state.trial, state.x), state.value
         value = jnp.where(accept, value, state.value)
         gradient = jnp.where(accept, gradient, state.gradient)
         fisher = jnp.where(accept, fisher, state.fisher)
-        damping = jnp.where(
-            is_first, state.damping, jnp.where(accept, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 5)
-        )
+        # a step counts as a success if it gains a tenth of what its slope promised: at a corner, which bins
+        # without any counts make at zero signal, steps would go to and fro for ever
+        is_success = is_finite & (old_value - value > 0.1 * state.promise)
+        damping = jnp.where(is_success, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 5)
+        damping = jnp.where(is_first, state.damping, damping)
         pressed = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
         moves = ~(held | pressed)
         newton, step = _steps(fisher, gradient, damping, moves)
         edm = jnp.where(jnp.all(jnp.isfinite(newton)), -0.5 * jnp.sum(gradient * newton), jnp.inf)
         trial = jnp.clip(x + step, lower, upper)
-        status = jnp.where(edm < stop, CONVERGED, jnp.where(damping > 1e12, STALLED, -1))
+        # damped until the gain that the slope promises is far below the tolerance: there is nothing left to gain
+        promise = -0.5 * jnp.sum(gradient * step)
+        is_stuck = (damping > 1e12) | ((damping > 1) & (jnp.abs(promise) < stop))
+        status = jnp.where(edm < stop, CONVERGED, jnp.where(is_stuck, STALLED, -1))
         status = jnp.where(is_first & ~is_finite, NOT_FINITE, status)
-        return _State(trial, x, value, gradient, fisher, damping, edm, state.steps + 1, status)
+        return _State(trial, x, value, gradient, fisher, damping, promise, edm, state.steps + 1, status)
 
     zero = jnp.zeros_like(x0)
     start = jnp.where(unused(problem), 0.0, jnp.clip(x0, lower, upper))
@@ -143,6 +149,7 @@ def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) 
         gradient=zero,
         fisher=jnp.zeros((len(x0), len(x0)), x0.dtype),
         damping=jnp.asarray(1e-3, x0.dtype),
+        promise=jnp.asarray(0.0, x0.dtype),
         edm=jnp.asarray(jnp.inf, x0.dtype),
         steps=jnp.asarray(0),
         status=jnp.asarray(-1),

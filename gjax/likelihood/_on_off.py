@@ -62,7 +62,9 @@ def _wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
     # without on counts the rate is 0 or more by construction, where there is background; else as in an empty Cash bin
     on_part = rate - n_on - jnp.where(n_on > 0, n_on * log_ratio(rate, n_on), 0.0)
     on_part = jnp.where((n_on > 0) | (rate >= 0), on_part, -rate)
-    return 2 * (on_part + b - off - jnp.where(off > 0, off * log_ratio(b, off), 0.0))
+    # each part by itself: added to b, the first would lose its digits in single precision
+    off_part = b - off - jnp.where(off > 0, off * log_ratio(b, off), 0.0)
+    return 2 * (on_part + off_part)
 
 
 def _wstat_slope(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
@@ -117,7 +119,12 @@ def wstat(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
 
 
 def wstat_weight(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
-    """Return the Fisher information of ``mu`` with the background profiled: ``1 / (mu + alpha (1 + alpha) b)``."""
-    b, _ = _profile(mu, n_on, n_off, alpha)
+    """Return the Fisher information of ``mu`` with the background profiled: ``1 / (mu + alpha (1 + alpha) b)``.
+
+    An off region without counts does not make the background certain: there b is at least 1/2, the mean of the
+    posterior under the Jeffreys prior. Without it one empty bin would outweigh all others at zero signal.
+    """
+    b, off = _profile(mu, n_on, n_off, alpha)
+    b = jnp.where(off > 0, b, jnp.maximum(b, 0.5))
     floor = 1e-3 * jnp.maximum(n_on, 1e-3)
     return 1.0 / jnp.maximum(mu + alpha * (1 + alpha) * b, floor)

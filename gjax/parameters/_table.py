@@ -184,12 +184,12 @@ class ParameterTable:
         return lower, upper
 
     def scales(self) -> np.ndarray:
-        """Step size of every entry: as declared, else the power of ten of the value, else 1."""
+        """Step size of every entry: as declared, else the power of ten of the value or its error, else 1."""
 
         def one(p: Parameter) -> Any:
             if p.scale is not None:
                 return p.scale
-            value = np.abs(np.asarray(p.value, dtype=float))
+            value = np.fmax(np.abs(np.asarray(p.value, dtype=float)), np.asarray(p.error, dtype=float))
             good = np.isfinite(value) & (value > 0)
             return np.where(good, 10.0 ** np.floor(np.log10(np.where(good, value, 1.0))), 1.0)
 
