@@ -1,4 +1,14 @@
 """Folding of models through responses: pure functions, one file per method."""
 
+from gjax.folding._cube import FixedFold as FixedFold
+from gjax.folding._cube import RadialFold as RadialFold
+from gjax.folding._cube import cube_bins as cube_bins
+from gjax.folding._cube import fold_cube as fold_cube
+from gjax.folding._cube import radial_shape as radial_shape
+from gjax.folding._radial import bessel_j0 as bessel_j0
+from gjax.folding._radial import profile_coefficients as profile_coefficients
+from gjax.folding._radial import separation as separation
+from gjax.folding._radial import spline_profile as spline_profile
+from gjax.folding._radial import unit_vector as unit_vector
 from gjax.folding._spectrum import fold_spectrum as fold_spectrum
 from gjax.folding._spectrum import scaled_edges as scaled_edges

@@ -63,12 +63,12 @@ class Likelihood:
         self.datasets: list[Any] = list(datasets) if is_many else [datasets]
         if not self.datasets:
             raise FitError("there is no dataset to fit")
+        self.frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
         names = self.names
         for name in names:
             if names.count(name) > 1:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
-        self.frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
         self.problem, self.table = build_problem(self.models, names, self.frozen)
         if _frozen is None:
             for message in self.frozen.undefined:
@@ -226,7 +226,7 @@ class Likelihood:
         Raises
         ------
         FitError
-            If no parameter is free, or the statistic is not finite at the start.
+            If no parameter is free, no bin is left, or the statistic is not finite at the start.
         """
         self.require_free()
         minimum, covariance, is_positive, _ = compiled.compiled_fit(self.problem, self.padded(self.x0))
@@ -252,9 +252,11 @@ class Likelihood:
         return sample_posterior(self, key, **options)
 
     def require_free(self) -> None:
-        """Raise `FitError` if no parameter is free."""
+        """Raise `FitError` if no parameter is free, or no bin is left to fit."""
         if not self.free_names:
             raise FitError(f"no parameter is free; parameters are: {', '.join(self.table.names)}")
+        if not self.n_bins:
+            raise FitError("there is no bin to fit: " + "; ".join(self.undefined))
 
     def describe(self) -> str:
         """Say what was built: datasets, bins, sources, free parameters, and what was left out."""

@@ -40,7 +40,8 @@ def _groups(
             jnp.asarray([[float(applies_to(model, names[i])) for i in members] for model, _ in found])
             for members in frozen.members
         )
-        groups.append(SourceGroup(jax.tree_util.tree_unflatten(structure, stacked), applies))
+        skeleton = jax.tree_util.tree_unflatten(structure, stacked)
+        groups.append(SourceGroup(skeleton, None, applies, tuple(None for _ in frozen.members)))
     return tuple(groups)
 
 
@@ -88,5 +89,6 @@ def build_problem(models: Models, names: Sequence[str], frozen: FrozenDatasets) 
         buckets=frozen.buckets,
         energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
         exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
+        backgrounds=tuple(None for _ in frozen.members),
     )
     return problem, table

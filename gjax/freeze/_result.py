@@ -296,6 +296,7 @@ class FitResult:
             Name of the source.
         """
         skeletons, table = self.models.freeze_tree()
+        self.models[source]  # a name that does not exist is an error that lists those that do
         skeleton = skeletons[self.models.names.index(source)].spectral_model
         theta = jnp.asarray(table.values)
         index, scale = jnp.asarray(np.flatnonzero(table.free)), jnp.asarray(self.likelihood.scale)
@@ -304,12 +305,14 @@ class FitResult:
             return function(fill(skeleton, theta.at[index].set(x * scale)))
 
         x = jnp.asarray(self.x[: self.n_free])
-        value, jacobian = jax.jit(lambda x: (of_x(x), jax.jacfwd(of_x)(x)))(
-            x
-        )  # one small program, not one per operation
-        covariance = jnp.asarray(self.x_covariance[: self.n_free, : self.n_free])
-        variance = jnp.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)
-        return np.asarray(value), np.sqrt(np.maximum(np.asarray(variance), 0.0))
+        # one small program, not one per operation
+        value, jacobian = (np.asarray(a) for a in jax.jit(lambda x: (of_x(x), jax.jacfwd(of_x)(x)))(x))
+        covariance = self.x_covariance[: self.n_free, : self.n_free]
+        # parameters that the function does not depend on do not matter, even if their variance is unknown
+        matters = (jacobian != 0).any(axis=tuple(range(jacobian.ndim - 1)))
+        jacobian, covariance = jacobian[..., matters], covariance[np.ix_(matters, matters)]
+        variance = np.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)
+        return value, np.sqrt(np.maximum(variance, 0.0))
 
     def dnde(self, source: str, energy: Any) -> tuple[Any, Any]:
         """Return the differential flux of a source and its error at energies (Quantity)."""
@@ -345,10 +348,11 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     errors[free] = np.sqrt(np.diag(covariance)[:n]) * likelihood.scale
     lower, upper = likelihood.table.bounds()
     messages = ["the gradient vanishes" if status == CONVERGED else _REASONS[status]]
+    # values are products with the scales: at a bound up to rounding
+    slack = 8 * np.finfo(x.dtype).eps * np.maximum(np.abs(values), likelihood.table.scales())
+    at_bound = free & ((values <= lower + slack) | (values >= upper - slack))
     messages += [
-        f"{name} is at its bound {value:g}"
-        for name, value, at in zip(likelihood.table.names, values, free & ((values <= lower) | (values >= upper)))
-        if at
+        f"{name} is at its bound {value:g}" for name, value, at in zip(likelihood.table.names, values, at_bound) if at
     ]
     flat = np.diag(np.asarray(minimum.fisher))[:n] == 0
     messages += [f"{name} has no influence on the data" for name, none in zip(likelihood.free_names, flat) if none]

@@ -1,6 +1,7 @@
 """Likelihoods on frozen arrays: statistics per bin, buckets of datasets, and the joint problem."""
 
 from gjax.likelihood._buckets import AbstractBucket as AbstractBucket
+from gjax.likelihood._buckets import CashCubes as CashCubes
 from gjax.likelihood._buckets import CashSpectra as CashSpectra
 from gjax.likelihood._buckets import FluxPointSets as FluxPointSets
 from gjax.likelihood._buckets import OnOffSpectra as OnOffSpectra
@@ -11,8 +12,10 @@ from gjax.likelihood._on_off import wstat as wstat
 from gjax.likelihood._on_off import wstat_weight as wstat_weight
 from gjax.likelihood._poisson import cash as cash
 from gjax.likelihood._poisson import cash_weight as cash_weight
+from gjax.likelihood._problem import BackgroundGroup as BackgroundGroup
 from gjax.likelihood._problem import Problem as Problem
 from gjax.likelihood._problem import SourceGroup as SourceGroup
+from gjax.likelihood._problem import background_norms as background_norms
 from gjax.likelihood._problem import full_theta as full_theta
 from gjax.likelihood._problem import predict as predict
 from gjax.likelihood._problem import predict_sources as predict_sources

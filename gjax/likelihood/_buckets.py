@@ -16,7 +16,7 @@ from gjax.likelihood._gaussian import chi2_asymmetric, chi2_weight
 from gjax.likelihood._on_off import wstat, wstat_weight
 from gjax.likelihood._poisson import cash, cash_weight
 
-__all__ = ["AbstractBucket", "CashSpectra", "FluxPointSets", "OnOffSpectra"]
+__all__ = ["AbstractBucket", "CashCubes", "CashSpectra", "FluxPointSets", "OnOffSpectra"]
 
 
 class AbstractBucket(eqx.Module):
@@ -75,6 +75,48 @@ class OnOffSpectra(AbstractBucket):
 
     def weight(self, mu: Array) -> Array:
         return jnp.where(self.mask, wstat_weight(*self._inputs(mu)), 0.0)
+
+
+class CashCubes(AbstractBucket):
+    """Cubes with a background model, as the bins with counts and the sum of all others, shape (datasets, bins + 1).
+
+    A bin without counts adds only its prediction to the statistic, so one number stands for all of them.
+
+    Parameters
+    ----------
+    counts
+        Counts of the occupied bins; 0 in the last place, which is the sum over all others, and in padding.
+    mask
+        True for occupied bins and the last place.
+    background
+        Background in the occupied bins, shape (datasets, bins).
+    background_rest
+        Background in the other bins of the mask, per energy, shape (datasets, energy).
+    energy_bin
+        Energy bin of each occupied bin, shape (datasets, bins).
+    energy
+        Energies where the norm of the background is evaluated [TeV], shape (datasets, energy).
+    edges
+        Edges of the true energies [TeV], shape (datasets, energy_true + 1).
+    """
+
+    counts: Array
+    mask: Array
+    background: Array
+    background_rest: Array
+    energy_bin: Array
+    energy: Array
+    edges: Array
+
+    def statistic(self, mu: Array) -> Array:
+        total, counts = jnp.where(self.mask, mu, 1.0), jnp.where(self.mask, self.counts, 1.0)
+        return jnp.where(self.mask, cash(total, counts), 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        # the Fisher information of empty bins is not that of their sum: use the observed one, n / mu^2
+        floor = 1e-3 * jnp.maximum(self.counts, 1e-3)
+        observed = self.counts / jnp.maximum(jnp.where(self.mask, mu, 1.0), floor) ** 2
+        return jnp.where(self.mask & (self.counts > 0), observed, 0.0)
 
 
 class FluxPointSets(AbstractBucket):

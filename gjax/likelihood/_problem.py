@@ -13,11 +13,21 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import fold_spectrum, scaled_edges
-from gjax.likelihood._buckets import AbstractBucket, FluxPointSets
+from gjax.folding import FixedFold, RadialFold, cube_bins, fold_cube, fold_spectrum, scaled_edges
+from gjax.likelihood._buckets import AbstractBucket, CashCubes, FluxPointSets
 from gjax.parameters import FrozenTable, fill, prior_statistic, prior_weight
 
-__all__ = ["Problem", "SourceGroup", "full_theta", "predict", "predict_sources", "statistic", "statistic_of_prediction"]
+__all__ = [
+    "BackgroundGroup",
+    "Problem",
+    "SourceGroup",
+    "background_norms",
+    "full_theta",
+    "predict",
+    "predict_sources",
+    "statistic",
+    "statistic_of_prediction",
+]
 
 
 class SourceGroup(eqx.Module):
@@ -26,13 +36,34 @@ class SourceGroup(eqx.Module):
     Parameters
     ----------
     skeleton
-        The model with index slots; every leaf has a leading source axis.
+        The spectral model with index slots; every leaf has a leading source axis.
+    spatial
+        The same for the spatial model; None for sources without one.
     applies
         One array per bucket, shape (sources, datasets): 1 where the source shines on the dataset.
+    folds
+        Per bucket of cubes what the source needs of each dataset, leaves of shape (sources, datasets, ...); else None.
     """
 
     skeleton: Any
+    spatial: Any
     applies: tuple[Array, ...]
+    folds: tuple[RadialFold | FixedFold | None, ...]
+
+
+class BackgroundGroup(eqx.Module):
+    """The norms of the backgrounds of one bucket of cubes.
+
+    Parameters
+    ----------
+    skeleton
+        A dimensionless spectral model with index slots; every leaf has a leading dataset axis.
+    has_model
+        Which datasets have one; the background of the others stays as it is.
+    """
+
+    skeleton: Any
+    has_model: Array
 
 
 class Problem(eqx.Module):
@@ -51,6 +82,8 @@ class Problem(eqx.Module):
     energy_scale, exposure_norm
         Per bucket, for every dataset the entry of the table that holds the nuisance; n is 0, n + 1 is 1. None where
         no instrument has nuisances: differentiating by bin edges doubles the time to compile.
+    backgrounds
+        Per bucket of cubes the models of the background, or None.
     """
 
     table: FrozenTable
@@ -59,6 +92,7 @@ class Problem(eqx.Module):
     buckets: tuple[AbstractBucket, ...]
     energy_scale: tuple[Array, ...] | None
     exposure_norm: tuple[Array, ...] | None
+    backgrounds: tuple[BackgroundGroup | None, ...]
 
 
 def full_theta(problem: Problem, x: Array) -> Array:
@@ -90,11 +124,45 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array) -> 
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         return fold_spectrum(model.integrate(edges[:, :-1], edges[:, 1:]), bucket.exposure, bucket.edisp)
 
-    def one(skeleton: Any, applies: Array) -> Array:
+    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> Array:
         factor = applies if norm is None else norm * applies
-        return fold(fill(skeleton, theta)) * factor[:, None]
+        model = fill(skeleton, theta)
+        if not isinstance(bucket, CashCubes):
+            return fold(model) * factor[:, None]
+        edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
+        flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+        return jax.vmap(cube_signal, in_axes=(0, 0, None))(flux, folds, fill(spatial, theta))
 
-    return jax.vmap(one)(group.skeleton, group.applies[number])
+    folds = group.folds[number]
+    if isinstance(bucket, CashCubes) and folds is None:
+        return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
+    return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
+
+
+def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
+    """Return the prediction of a source in the bins with counts and in all others together, shape (bins + 1,)."""
+    if isinstance(fold, FixedFold):
+        return jnp.concatenate([fold.occupied @ flux, jnp.sum(fold.rest * flux)[None]])
+    return cube_bins(fold_cube(flux, fold, spatial), fold)
+
+
+def background_norms(problem: Problem, number: int, theta: Array) -> Array:
+    """Return the factor on the background of a bucket of cubes, shape (datasets, energy)."""
+    bucket: Any = problem.buckets[number]
+    group = problem.backgrounds[number]
+    if group is None:
+        return jnp.ones_like(bucket.energy)
+    norms = jax.vmap(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, bucket.energy)
+    return jnp.where(group.has_model[:, None], norms, 1.0)
+
+
+def _background(problem: Problem, number: int, theta: Array) -> Array:
+    """Return the background of a bucket of cubes, shape (datasets, bins + 1)."""
+    bucket: Any = problem.buckets[number]
+    norms = background_norms(problem, number, theta)
+    occupied = bucket.background * jnp.take_along_axis(norms, bucket.energy_bin, axis=1)
+    rest = jnp.sum(bucket.background_rest * norms, axis=1, keepdims=True)
+    return jnp.concatenate([occupied, rest], axis=1)
 
 
 def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], ...]:
@@ -106,12 +174,13 @@ def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], 
 
 
 def predict(problem: Problem, theta: Array) -> tuple[Array, ...]:
-    """Return the summed prediction of all sources, one array (datasets, bins) per bucket."""
+    """Return the summed prediction of all sources, one array (datasets, bins) per bucket; cubes with background."""
     per_group = predict_sources(problem, theta)
     total = []
     for number, bucket in enumerate(problem.buckets):
-        zero = jnp.zeros(bucket.mask.shape, theta.dtype)
-        total.append(sum((jnp.sum(group[number], axis=0) for group in per_group), start=zero))
+        is_cube = isinstance(bucket, CashCubes)
+        start = _background(problem, number, theta) if is_cube else jnp.zeros(bucket.mask.shape, theta.dtype)
+        total.append(sum((jnp.sum(group[number], axis=0) for group in per_group), start=start))
     return tuple(total)
 
 

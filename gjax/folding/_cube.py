@@ -1,0 +1,97 @@
+"""Folding of sources into cubes: pixels of a cutout, exposure, energy dispersion, and the bins that count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, unit_vector
+
+__all__ = ["FixedFold", "RadialFold", "cube_bins", "fold_cube", "radial_shape"]
+
+
+class RadialFold(eqx.Module):
+    """What one symmetric source needs of one dataset.
+
+    Parameters
+    ----------
+    vectors
+        ICRS unit vectors of the pixels around the source, shape (pixels, 3).
+    solid_angle
+        Their solid angles [deg2]; 0 in padding.
+    exposure
+        Shape (pixels, energy_true) [cm2 s].
+    edisp
+        Shape (energy_true, energy).
+    psf
+        Hankel transform of PSF and pixel, shape (energy_true, modes).
+    wavenumber, basis, step
+        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg].
+    mask
+        Bins that count, shape (pixels, energy).
+    bins
+        For every bin with counts its place in the flattened cutout, or the size of the cutout if outside.
+    """
+
+    vectors: Array
+    solid_angle: Array
+    exposure: Array
+    edisp: Array
+    psf: Array
+    wavenumber: Array
+    basis: Array
+    step: Array
+    mask: Array
+    bins: Array
+
+
+class FixedFold(eqx.Module):
+    """A source whose shape does not change, folded once: counts per unit flux in every true-energy bin.
+
+    Parameters
+    ----------
+    occupied
+        Shape (bins with counts, energy_true).
+    rest
+        Summed over the other bins inside the mask, shape (energy_true,).
+    """
+
+    occupied: Array
+    rest: Array
+
+
+def radial_shape(fold: RadialFold, spatial: Any) -> Array:
+    """Return the fraction of a source's photons per pixel and true energy, shape (pixels, energy_true)."""
+    radii, weights = spatial.radial_nodes()
+    # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
+    shape = bessel_j0(fold.wavenumber[:, None] * radii) @ weights
+    coefficients = profile_coefficients(fold.psf, shape, fold.basis)
+    position = unit_vector(spatial.lon_0, spatial.lat_0, spatial.frame)
+    radius = separation(fold.vectors, position)
+    return spline_profile(coefficients, radius, fold.step) * fold.solid_angle[:, None]
+
+
+def fold_cube(flux: Array, fold: RadialFold, spatial: Any) -> Array:
+    """Return the predicted counts of a source on its cutout, shape (pixels, energy).
+
+    Parameters
+    ----------
+    flux
+        Photon flux per true-energy bin [s-1 cm-2].
+    fold
+        The dataset around the source.
+    spatial
+        Spatial model with arrays in place of parameters.
+    """
+    photons = radial_shape(fold, spatial) * fold.exposure * flux
+    return jnp.matmul(photons, fold.edisp, precision="highest")
+
+
+def cube_bins(npred: Array, fold: RadialFold) -> Array:
+    """Return the prediction in the bins with counts, and behind them its sum over the other bins of the mask."""
+    occupied = npred.ravel().at[fold.bins].get(mode="fill", fill_value=0.0)
+    rest = jnp.sum(jnp.where(fold.mask, npred, 0.0)) - jnp.sum(occupied)
+    return jnp.concatenate([occupied, rest[None]])

@@ -1,0 +1,113 @@
+"""Folding of radially symmetric sources: one small matrix product per true energy, then a smooth interpolation.
+
+A source and a PSF that are both symmetric are convolved by multiplying their Hankel transforms. On a disc of
+radius R the transform is a Fourier-Bessel series,
+
+    g(r) = sum_n  f(q_n) J0(q_n r) / (pi R^2 J1(z_n)^2),     q_n = z_n / R,
+
+with the zeros z_n of J0 and the product f of the transforms of PSF, source shape and pixel. A shape of zero
+width has the transform 1: a point source is no special case, and everything is smooth in the size.
+The flat sky is exact to (r / 1 rad)^2 / 6, which is 5e-5 at one degree.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", "unit_vector"]
+
+#: Rows are the galactic x, y and z axes in equatorial (ICRS) coordinates (Hipparcos catalogue, ESA SP-1200).
+GALACTIC = np.array(
+    [
+        [-0.0548755604162154, -0.8734370902348850, -0.4838350155487132],
+        [0.4941094278755837, -0.4448296299600112, 0.7469822444972189],
+        [-0.8676661490190047, -0.1980763734312015, 0.4559837761750669],
+    ]
+)
+
+
+def unit_vector(lon: Array, lat: Array, frame: str) -> Array:
+    """Return the ICRS unit vector of a direction, shape (..., 3).
+
+    Parameters
+    ----------
+    lon, lat
+        Direction [deg].
+    frame
+        "icrs" or "galactic".
+    """
+    lon, lat = jnp.deg2rad(lon), jnp.deg2rad(lat)
+    vector = jnp.stack([jnp.cos(lat) * jnp.cos(lon), jnp.cos(lat) * jnp.sin(lon), jnp.sin(lat)], axis=-1)
+    return vector @ jnp.asarray(GALACTIC, vector.dtype) if frame == "galactic" else vector
+
+
+def separation(vectors: Array, position: Array) -> Array:
+    """Return angular separations [deg] of unit vectors (n, 3) from a unit vector (3,), from chords."""
+    difference = vectors - position
+    # 1e-14 rad^2 keeps the root differentiable twice where they coincide
+    chord = jnp.sqrt(jnp.sum(difference * difference, axis=-1) + 1e-14)
+    return jnp.rad2deg(2 * jnp.arcsin(jnp.minimum(0.5 * chord, 1.0)))
+
+
+def bessel_j0(x: Array) -> Array:
+    """Return the Bessel function J0 for x >= 0, good to 1e-7 (Abramowitz & Stegun 9.4.1 and 9.4.3).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> [round(v, 6) for v in bessel_j0(jnp.array([0.0, 1.0, 10.0])).tolist()]
+    [1.0, 0.765198, -0.245936]
+    """
+    is_small = x < 3
+    t = jnp.where(is_small, x / 3, 0.0) ** 2
+    small = jnp.polyval(
+        jnp.array([0.00021, -0.0039444, 0.0444479, -0.3163866, 1.2656208, -2.2499997, 1.0], dtype=x.dtype), t
+    )
+    large = jnp.where(is_small, 3.0, x)
+    u = 3 / large
+    amplitude = jnp.polyval(
+        jnp.array([0.00014476, -0.00072805, 0.00137237, -0.00009512, -0.0055274, -0.00000077, 0.79788456], x.dtype), u
+    )
+    phase = jnp.polyval(
+        jnp.array([0.00013558, -0.00029333, -0.00054125, 0.00262573, -0.00003954, -0.04166397, -0.78539816], x.dtype), u
+    )
+    return jnp.where(is_small, small, amplitude / jnp.sqrt(large) * jnp.cos(large + phase))
+
+
+def profile_coefficients(psf: Array, shape: Array, basis: Array) -> Array:
+    """Return spline coefficients of the convolved profile, shape (radii, energy_true) [deg-2].
+
+    Parameters
+    ----------
+    psf
+        Hankel transform of PSF and pixel, shape (energy_true, modes).
+    shape
+        Hankel transform of the source, shape (modes,).
+    basis
+        Coefficients of each mode, shape (radii, modes).
+    """
+    return (basis * shape) @ psf.T
+
+
+def spline_profile(coefficients: Array, radius: Array, step: Array) -> Array:
+    """Evaluate cubic B-splines on a uniform grid, shape (points, energy_true).
+
+    Parameters
+    ----------
+    coefficients
+        Shape (radii, energy_true); the first one belongs to radius ``-step``.
+    radius
+        Where to evaluate, shape (points,) [deg]; 0 beyond the grid.
+    step
+        Distance of the radii [deg].
+    """
+    x = radius / step
+    # clipped indices keep the gather in range; the last coefficients are zero
+    cell = jnp.clip(jnp.floor(x), 0, coefficients.shape[0] - 4)
+    t = jnp.minimum(x - cell, 1.0)[:, None]
+    i = cell.astype(jnp.int32)
+    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    rows = (coefficients[i + k] for k in range(4))
+    return sum(w * row for w, row in zip(weights, rows)) / 6  # type: ignore[return-value]

@@ -1,0 +1,110 @@
+"""Tables for the folding of symmetric sources, made once on the host."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+__all__ = ["RadialGrid", "pixel_transform", "psf_transform", "radial_grid"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RadialGrid:
+    """Modes of a disc and their cubic spline coefficients on a uniform grid of radii.
+
+    Parameters
+    ----------
+    wavenumber
+        Wave numbers of the modes [1/deg], shape (modes,).
+    basis
+        Spline coefficients of ``J0(q r) / (pi R^2 J1^2)``, shape (radii + 3, modes); the first row belongs to
+        radius ``-step``, the last ones lie beyond the disc.
+    step
+        Distance of the radii [deg].
+    """
+
+    wavenumber: np.ndarray
+    basis: np.ndarray
+    step: float
+
+
+def radial_grid(radius: float, resolution: float) -> RadialGrid:
+    """Return modes and splines for a disc.
+
+    Parameters
+    ----------
+    radius
+        Radius of the disc [deg]; PSF and source together must fit inside.
+    resolution
+        Smallest structure to resolve [deg].
+    """
+    from scipy.linalg import solve_banded
+    from scipy.special import j0, j1, jn_zeros
+
+    modes = int(np.ceil(radius / resolution))
+    zeros = jn_zeros(0, modes)
+    wavenumber = zeros / radius
+    cells = 2 * modes
+    step = radius / cells
+    r = np.arange(cells + 1) * step
+    values = j0(np.outer(r, wavenumber)) / (np.pi * radius**2 * j1(zeros) ** 2)
+    # cubic B-spline interpolation: (c[i-1] + 4 c[i] + c[i+1]) / 6 = values; even at 0, and clamped to 0 at the rim
+    n = cells + 1
+    band = np.zeros((3, n))
+    band[1] = 4 / 6
+    band[0, 1:] = 1 / 6
+    band[2, :-1] = 1 / 6
+    band[0, 1] = 2 / 6
+    inner = solve_banded((1, 1), band, values)
+    basis = np.concatenate([inner[1:2], inner, np.zeros((2, modes))])
+    return RadialGrid(wavenumber, basis, step)
+
+
+def psf_transform(rad: np.ndarray, psf: np.ndarray, wavenumber: np.ndarray) -> np.ndarray:
+    """Return the Hankel transform of a PSF, normalised to 1 at wave number 0.
+
+    Parameters
+    ----------
+    rad
+        Centres of the radial bins, shape (rad,) [deg].
+    psf
+        Any multiple of the PSF per solid angle, shape (energy_true, rad); linear in between.
+    wavenumber
+        Shape (modes,) [1/deg].
+
+    Returns
+    -------
+    transform
+        Shape (energy_true, modes); 0 where the PSF is empty.
+    """
+    from scipy.special import j0
+
+    edges_step = rad[1] - rad[0] if len(rad) > 1 else rad[0] * 2
+    last = rad[-1] + 0.5 * edges_step
+    fine = (np.arange(16 * len(rad)) + 0.5) * last / (16 * len(rad))
+    index = np.clip(np.searchsorted(rad, fine) - 1, 0, max(len(rad) - 2, 0))
+    t = (fine - rad[index]) / edges_step if len(rad) > 1 else np.zeros_like(fine)
+    values = np.maximum(psf[:, index] * (1 - t) + psf[:, np.minimum(index + 1, len(rad) - 1)] * t, 0.0)
+    ring = values * fine
+    total = ring.sum(axis=1, keepdims=True)
+    transform = ring @ j0(np.outer(fine, wavenumber))
+    return np.divide(transform, total, out=np.zeros_like(transform), where=total > 0)
+
+
+def pixel_transform(size: float, wavenumber: np.ndarray) -> np.ndarray:
+    """Return the Hankel transform of a square pixel, averaged over directions.
+
+    What the average leaves out is of fourth order in pixel over PSF and changes sign four times a turn.
+
+    Parameters
+    ----------
+    size
+        Side of the pixel [deg].
+    wavenumber
+        Shape (modes,) [1/deg].
+    """
+    angle = (np.arange(32) + 0.5) * np.pi / 128
+    x = np.outer(wavenumber, np.cos(angle)) * size / (2 * np.pi)
+    y = np.outer(wavenumber, np.sin(angle)) * size / (2 * np.pi)
+    return np.mean(np.sinc(x) * np.sinc(y), axis=1)
