@@ -30,11 +30,14 @@ def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
     Returns
     -------
     covariance
-        In units of the scales; NaN where the matrix is not positive.
+        In units of the scales; NaN where the matrix is not positive, and in the variance of a parameter without
+        influence (its row is zero), which does not spoil those of the others.
     is_positive
-        True if it is positive definite on the parameters in use.
+        True if it is positive definite on the parameters in use that have influence.
     """
-    used = ~unused(problem)
+    spare = unused(problem)
+    has_influence = jnp.any(matrix != 0, axis=1)
+    used = ~spare & has_influence
     diagonal = jnp.diagonal(matrix)
     width = jnp.sqrt(jnp.where(used & (diagonal > 0), diagonal, 1.0))
     both = used[:, None] & used[None, :]
@@ -43,4 +46,5 @@ def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
     is_positive = jnp.all(jnp.isfinite(eigenvalues)) & (eigenvalues[0] > 100 * jnp.finfo(matrix.dtype).eps)
     inverse = (vectors / jnp.where(is_positive, eigenvalues, jnp.nan)) @ vectors.T
     covariance = 2 * inverse / (width[:, None] * width[None, :])
-    return jnp.where(both, covariance, 0.0), is_positive
+    unknown = jnp.diag(jnp.where(~spare & ~has_influence, jnp.nan, 0.0))
+    return jnp.where(both, covariance, 0.0) + unknown, is_positive
