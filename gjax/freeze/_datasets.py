@@ -62,8 +62,9 @@ def _pad(array: np.ndarray, shape: tuple[int, ...], fill: float = 0.0) -> np.nda
 
 
 def _pad_edges(edges: np.ndarray, size: int) -> np.ndarray:
+    # narrow bins: at energies far beyond the data a model may overflow, and infinity times no exposure is NaN
     extra = size + 1 - len(edges)
-    return np.concatenate([edges, edges[-1] * (edges[-1] / edges[-2]) ** np.arange(1, extra + 1)])
+    return np.concatenate([edges, edges[-1] * (1 + 1e-3 * np.arange(1, extra + 1))])
 
 
 def _flat(array: Any) -> np.ndarray:
