@@ -1,0 +1,226 @@
+"""Cubes to buckets: the bins with counts, the sum of all others, and what every source needs of every dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from gjax.errors import FitError
+from gjax.folding import FixedFold, RadialFold
+from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transform, radial_grid
+
+__all__ = ["CubeArrays", "cube_arrays", "cube_fields", "fixed_fold", "radial_fold", "radial_reach"]
+
+#: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
+MARGIN = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class CubeArrays:
+    """A map dataset as plain arrays; pixels are flattened.
+
+    Parameters
+    ----------
+    name
+        Name of the dataset.
+    counts, background
+        Shape (energy, pixels).
+    mask
+        Bins that count, shape (energy, pixels).
+    exposure
+        Shape (energy_true, pixels) [cm2 s].
+    energy
+        Centres of the energy bins [TeV].
+    edges
+        Edges of the true energies [TeV].
+    vectors
+        ICRS unit vectors of the pixels, shape (pixels, 3).
+    solid_angle
+        Shape (pixels,) [deg2].
+    shape
+        Pixels in latitude and longitude.
+    """
+
+    name: str
+    counts: np.ndarray
+    background: np.ndarray
+    mask: np.ndarray
+    exposure: np.ndarray
+    energy: np.ndarray
+    edges: np.ndarray
+    vectors: np.ndarray
+    solid_angle: np.ndarray
+    shape: tuple[int, int]
+
+    @property
+    def occupied(self) -> np.ndarray:
+        """Flat positions (energy, pixel) of the bins with counts inside the mask."""
+        return np.flatnonzero((self.mask & (self.counts > 0)).ravel())
+
+
+def _check(name: str, what: str, values: np.ndarray, mask: np.ndarray | None = None) -> None:
+    bad = ~np.isfinite(values) if mask is None else mask & ~np.isfinite(values)
+    if bad.any():
+        raise FitError(f"dataset {name!r}: {what} is not finite in {int(bad.sum())} bins")
+
+
+def cube_arrays(dataset: Any) -> CubeArrays:
+    """Take the arrays out of a map dataset.
+
+    Raises
+    ------
+    FitError
+        If counts or exposure are missing, something is not finite inside the masks, or there are counts where
+        neither background nor exposure is.
+    """
+    name = str(dataset.name)
+    for field in ("counts", "exposure"):
+        if getattr(dataset, field) is None:
+            raise FitError(f"dataset {name!r}: has no {field}")
+    geom = dataset.counts.geom
+    counts = np.asarray(dataset.counts.data, dtype=float).reshape(dataset.counts.data.shape[0], -1)
+    mask = np.ones(counts.shape, bool)
+    if dataset.mask is not None:
+        mask = np.asarray(getattr(dataset.mask, "data", dataset.mask), bool).reshape(counts.shape)
+    image = geom.to_image()
+    sky = image.get_coord().skycoord.icrs
+    vectors = np.moveaxis(np.asarray(sky.cartesian.xyz.value), 0, -1).reshape(-1, 3)
+    exposure = dataset.exposure
+    if exposure.data.shape[1:] != dataset.counts.data.shape[1:]:
+        raise FitError(f"dataset {name!r}: exposure and counts have different pixels")
+    values = np.asarray(exposure.quantity.to_value("cm2 s"), dtype=float).reshape(exposure.data.shape[0], -1)
+    background = np.zeros_like(counts)
+    if dataset.background is not None:
+        background = np.asarray(dataset.background.data, dtype=float).reshape(counts.shape)
+    _check(name, "counts", counts, mask)
+    _check(name, "background", background, mask)
+    _check(name, "exposure", values)
+    axis, true = geom.axes["energy"], exposure.geom.axes["energy_true"]
+    return CubeArrays(
+        name=name,
+        counts=counts,
+        background=background,
+        mask=mask,
+        exposure=values,
+        energy=axis.center.to_value("TeV"),
+        edges=true.edges.to_value("TeV"),
+        vectors=vectors,
+        solid_angle=np.asarray(image.solid_angle().to_value("deg2")).reshape(-1),
+        shape=tuple(dataset.counts.data.shape[-2:]),  # type: ignore[arg-type]
+    )
+
+
+def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
+    """Return the fields of a bucket for one dataset, padded to ``size`` bins with counts."""
+    occupied = cube.occupied
+    n, pixels = len(occupied), cube.counts.shape[1]
+    rest = np.where(cube.mask, cube.background, 0.0)
+    rest.ravel()[occupied] = 0.0
+
+    def pad(values: np.ndarray, last: float) -> np.ndarray:
+        return np.concatenate([values, np.zeros(size - n, values.dtype), np.array([last], values.dtype)])
+
+    return {
+        "counts": pad(cube.counts.ravel()[occupied], 0.0),
+        "mask": pad(np.ones(n, bool), True),
+        "background": pad(cube.background.ravel()[occupied], 0.0)[:-1],
+        "background_rest": rest.sum(axis=1),
+        "energy_bin": pad(occupied // pixels, 0)[:-1].astype(np.int32),
+        "energy": cube.energy,
+        "edges": cube.edges,
+    }
+
+
+def radial_reach(rad: np.ndarray, extent: float) -> float:
+    """Return the radius of the disc that holds PSF and source, with room for the source to grow [deg]."""
+    step = rad[1] - rad[0] if len(rad) > 1 else rad[0]
+    return float(rad[-1] + step + 1.5 * extent)
+
+
+def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.ndarray:
+    """Return the pixels within ``reach`` + margin of a unit vector."""
+    chord = 2 * np.sin(np.deg2rad(min(reach + MARGIN, 180.0)) / 2)
+    return np.flatnonzero(((cube.vectors - position) ** 2).sum(axis=1) < chord**2)
+
+
+def radial_fold(
+    cube: CubeArrays,
+    position: np.ndarray,
+    grid: RadialGrid,
+    psf: tuple[np.ndarray, np.ndarray],
+    edisp: np.ndarray,
+    pixels: np.ndarray,
+    size: tuple[int, int],
+) -> RadialFold:
+    """Return what one symmetric source needs of one dataset.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    position
+        ICRS unit vector of the source.
+    grid
+        Modes and splines.
+    psf
+        Radii [deg] and PSF (energy_true, radii) at the source.
+    edisp
+        Energy dispersion (energy_true, energy) at the source.
+    pixels
+        Pixels of the cutout.
+    size
+        Numbers of pixels and of bins with counts after padding.
+    """
+    n_pixels, n_bins = size
+    n, n_energy = len(pixels), cube.counts.shape[0]
+    vectors = np.tile(-position, (n_pixels, 1))
+    vectors[:n] = cube.vectors[pixels]
+    solid_angle, exposure = np.zeros(n_pixels), np.zeros((n_pixels, cube.exposure.shape[0]))
+    solid_angle[:n] = cube.solid_angle[pixels]
+    exposure[:n] = cube.exposure[:, pixels].T
+    mask = np.zeros((n_pixels, n_energy), bool)
+    mask[:n] = cube.mask[:, pixels].T
+    # place of every bin with counts in the flattened cutout
+    outside = n_pixels * n_energy
+    where = np.full(cube.counts.shape[1], -1)
+    where[pixels] = np.arange(n)
+    energy_bin, pixel = np.divmod(cube.occupied, cube.counts.shape[1])
+    local = where[pixel]
+    bins = np.full(n_bins, outside, dtype=np.int32)
+    bins[: len(local)] = np.where(local >= 0, local * n_energy + energy_bin, outside)
+    side = float(np.sqrt(solid_angle[0])) if n else 0.0
+    transform = psf_transform(*psf, grid.wavenumber) * pixel_transform(side, grid.wavenumber)
+    step = np.asarray(grid.step)
+    return RadialFold(
+        vectors, solid_angle, exposure, edisp, transform, grid.wavenumber, grid.basis, step, mask, bins  # type: ignore[arg-type]
+    )
+
+
+def fixed_fold(cube: CubeArrays, counts_per_flux: np.ndarray, edisp: np.ndarray, n_bins: int) -> FixedFold:
+    """Fold a source of fixed shape once.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    counts_per_flux
+        Fraction of the photons per pixel after the PSF, times exposure, shape (energy_true, pixels).
+    edisp
+        Energy dispersion (energy_true, energy).
+    n_bins
+        Number of bins with counts after padding.
+    """
+    energy_bin, pixel = np.divmod(cube.occupied, cube.counts.shape[1])
+    occupied = np.zeros((n_bins, len(counts_per_flux)))
+    occupied[: len(pixel)] = counts_per_flux[:, pixel].T * edisp[:, energy_bin].T
+    total = np.einsum("tp,rp,tr->t", counts_per_flux, cube.mask.astype(float), edisp, optimize=True)
+    return FixedFold(occupied, total - occupied.sum(axis=0))  # type: ignore[arg-type]
+
+
+def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:
+    """Return modes and splines that serve several datasets."""
+    reach = max(radial_reach(rad, extent) for rad in rads)
+    steps = [rad[1] - rad[0] if len(rad) > 1 else rad[0] for rad in rads]
+    return radial_grid(reach, min(*steps, *(side / 2 for side in sides)))
