@@ -113,7 +113,8 @@ def _spectrum(dataset: Any) -> tuple[type[AbstractBucket], dict[str, np.ndarray]
     off = _flat(dataset.counts_off.data)
     on_acceptance, off_acceptance = _flat(dataset.acceptance.data), _flat(dataset.acceptance_off.data)
     _check_finite(name, "off counts", off, mask)
-    alpha = np.divide(on_acceptance, off_acceptance, out=np.zeros_like(off), where=off_acceptance > 0)
+    alpha = np.divide(on_acceptance, off_acceptance, out=np.zeros_like(off), where=mask & (off_acceptance > 0))
+    _check_finite(name, "acceptance over off acceptance", alpha, mask)
     undefined = mask & ~(off_acceptance > 0)
     message = None
     if undefined.any():

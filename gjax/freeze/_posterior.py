@@ -166,8 +166,14 @@ def sample_posterior(
         raise ValueError("n_samples, n_warmup and n_chains must be at least 1")
     n_warmup = BLOCK * -(-n_warmup // BLOCK)
     result = likelihood.fit() if result is None else result
-    problem = result.likelihood.problem
-    whitening = whiten(problem, jnp.asarray(result.x), jnp.asarray(result.x_covariance))
+    if result.free_names != likelihood.free_names:
+        raise ValueError(f"the fit given has other free parameters: {', '.join(result.free_names)}")
+    # the fit says where to start; priors, bounds and frozen values are those of the likelihood
+    problem = likelihood.problem
+    ratio = np.ones(len(result.x))
+    ratio[: result.n_free] = result.likelihood.scale / likelihood.scale
+    covariance = result.x_covariance * np.outer(ratio, ratio)
+    whitening = whiten(problem, jnp.asarray(result.x * ratio), jnp.asarray(covariance))
     if not bool(jnp.all(jnp.isfinite(whitening.root))):
         raise FitError(f"the fit gave no covariance to sample from: {result.message}")
     start, draw = make_sampler(n_warmup, target_accept, 10)
@@ -187,7 +193,7 @@ def sample_posterior(
     x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1)[:, :n_samples] for i in range(3))
     names = likelihood.free_names
     units = dict(zip(likelihood.table.names, likelihood.table.units))
-    samples = {name: x[:, :, i] * result.likelihood.scale[i] for i, name in enumerate(names)}
+    samples = {name: x[:, :, i] * likelihood.scale[i] for i, name in enumerate(names)}
     return Posterior(
         samples, {name: units[name] for name in names}, int(diverging.sum()), int(steps.sum()), result, complete
     )
