@@ -42,7 +42,7 @@ def compare_points(report: Report, name: str, points: FluxPoints, table: dict[st
             report.exact(f"{name}: upper limits", points.is_ul, as_array(table[key]))
             continue
         stem, _, suffix = key.partition("_") if key.startswith("dnde") else (key, "", "")
-        ours = points.quantity("dnde", f"_{suffix}" if suffix else "") if stem == "dnde" else getattr(points, key)
+        ours: Any = points.quantity("dnde", f"_{suffix}" if suffix else "") if stem == "dnde" else getattr(points, key)
         report.relative(f"{name}: {key}", ours.to_value(unit), as_array(table[key]), 1e-6)
 
 
@@ -70,7 +70,7 @@ def _contradiction(fit: dict[str, Any]) -> str:
 
 
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
-    """Run the case; ``quick`` fits one set of points only."""
+    """Run the case; ``quick`` fits one model to one set of points."""
     reference = inputs.json("flux_points_fit.json")
     for case in CASES[1:2] if quick else CASES:
         theirs = reference[case]
@@ -83,6 +83,8 @@ def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
             report.exact(f"{case} {name}: points in the fit", np.sum(dataset.mask), theirs["n_masked_in_fit"][name])
             datasets.append(dataset)
         for model, fit in theirs["fits"].items():
+            if quick and model != "lp":
+                continue
             key = f"{case} {model}"
             likelihood = gjax.Likelihood(datasets, models_of(fit["start_models"]))
             start = likelihood.stat_sum()

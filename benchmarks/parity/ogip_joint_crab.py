@@ -32,7 +32,7 @@ PUBLISHED_STAT = {
 }
 ENERGY_SCALE_WIDTH = {"fermi": 0.05, "magic": 0.15, "veritas": 0.15, "fact": 0.15, "hess": 0.15}
 LN10 = math.log(10.0)
-Spectra = dict[str, list[SpectrumDatasetOnOff]]
+Spectra = dict[str, list[Any]]
 
 
 def read(inputs: Inputs) -> Spectra:
@@ -48,7 +48,7 @@ def read(inputs: Inputs) -> Spectra:
 def in_range(spectra: Spectra, ranges: dict[str, Any]) -> Spectra:
     """Return the spectra with a fit range: bins that lie inside as a whole."""
 
-    def masked(dataset: SpectrumDatasetOnOff, low: float, high: float) -> SpectrumDatasetOnOff:
+    def masked(dataset: Any, low: float, high: float) -> Any:
         edges = dataset.counts.geom.axes["energy"].edges.to_value("TeV")
         tiny = 1e-6
         return dataset.copy(mask_fit=(edges[:-1] >= low * (1 - tiny)) & (edges[1:] <= high * (1 + tiny)))
@@ -56,7 +56,7 @@ def in_range(spectra: Spectra, ranges: dict[str, Any]) -> Spectra:
     return {name: [masked(dataset, *ranges[name]) for dataset in found] for name, found in spectra.items()}
 
 
-def together(spectra: Spectra, names: Any) -> list[SpectrumDatasetOnOff]:
+def together(spectra: Spectra, names: Any) -> list[Any]:
     """Return the spectra of several instruments in one list."""
     return [dataset for name in names for dataset in spectra[name]]
 
@@ -88,7 +88,7 @@ def compare_energy_scales(inputs: Inputs, report: Report, spectra: Spectra) -> N
     rows = {name: (value, error) for name, value, error in published(inputs, "joint_systematics")}
     source = SkyModel(LogParabolaSpectralModel(amplitude=3e-11, reference="1 TeV", alpha=2.4, beta=0.1), name="crab")
     instruments = [
-        InstrumentModel(name, f"{name}-*", energy_scale=Parameter(0.0, prior=GaussianPrior(0.0, width), scale=0.1))
+        InstrumentModel(name, (f"{name}-*",), energy_scale=Parameter(0.0, prior=GaussianPrior(0.0, width), scale=0.1))
         for name, width in ENERGY_SCALE_WIDTH.items()
     ]
     result = gjax.Likelihood(together(spectra, RANGES), Models([source, *instruments])).fit()

@@ -44,7 +44,12 @@ MODELS = {
 
 
 def read():
-    observations = DataStore.from_dir("$GAMMAPY_DATA/hess-dl3-dr1").get_observations(OBS_IDS)
+    """Open the data store; files of events and responses are read when they are needed."""
+    return DataStore.from_dir("$GAMMAPY_DATA/hess-dl3-dr1").get_observations(OBS_IDS)
+
+
+def load():
+    observations = read()
     for one in observations:
         _ = one.events, one.gti, one.aeff, one.edisp, one.psf
     return observations
@@ -94,8 +99,12 @@ def accurate(datasets, model):
 
 
 repeats = 0 if arguments.mode == "cold" else arguments.repeats
-observations = clock.call("read", read, repeats)
-datasets = clock.call("reduce", lambda: reduce(observations), min(repeats, 3))
+if arguments.mode == "warm":
+    clock.call("read events and responses", load, repeats)
+observations = clock.call("open data store", read, repeats)
+datasets = clock.call("reduce, files included", lambda: reduce(observations), 0)
+if arguments.mode == "warm":
+    clock.call("open and reduce", lambda: reduce(read()), min(repeats, 3))
 clock.call("freeze", lambda: attach(datasets, "lp"), repeats)
 result = clock.call("fit joint lp", lambda: fit(attach(datasets, "lp")), repeats)
 clock.since_start("start to fitted result")

@@ -25,7 +25,9 @@ class ScriptError(RuntimeError):
 def environment(side: str) -> dict[str, str]:
     """Return the environment of a script; only gjax scripts see this repository."""
     out = dict(os.environ)
-    out.pop("PYTHONPATH", None)
+    # a compilation cache that the user keeps would make cold processes warm
+    for name in ("PYTHONPATH", "GJAX_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR"):
+        out.pop(name, None)
     if side == "gjax":
         out["PYTHONPATH"] = str(ROOT)
     return out
