@@ -155,7 +155,8 @@ import json, sys
 before = set(sys.modules)
 import {module}
 loaded = set(sys.modules) - before
-out = {{"loaded": sorted({{name.split(".")[0] for name in loaded}}), "parts": sorted(n for n in loaded if n.startswith("gjax."))}}
+first = sorted({{name.split(".")[0] for name in loaded}})
+out = {{"loaded": first, "parts": sorted(n for n in loaded if n.startswith("gjax."))}}
 if "jax" in sys.modules:
     import jax
     out["arrays"] = len(jax.live_arrays())
