@@ -96,6 +96,16 @@ def compiled_statistics(problem: Problem, x: Array) -> tuple[Array, ...]:
 def compiled_spectrum(
     skeleton: Any, theta: Array, energy: Array, low: Array, high: Array
 ) -> tuple[Array, Array, Array]:
-    """Return differential, integral and energy flux of a spectral model in bins."""
+    """Return differential, integral and energy flux of a spectral model in bins.
+
+    Parameters
+    ----------
+    skeleton
+        Spectral model with index slots.
+    theta
+        Values of all parameters.
+    energy, low, high
+        Reference energies and edges of the bins [TeV].
+    """
     model = fill(skeleton, theta)
     return model.evaluate(energy), model.integrate(low, high, nodes=32), model.integrate_energy(low, high, nodes=32)

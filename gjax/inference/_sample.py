@@ -80,7 +80,17 @@ def whiten(problem: Problem, best: Array, covariance: Array) -> Whitening:
 
 
 def to_x(problem: Problem, whitening: Whitening, z: Array) -> tuple[Array, Array]:
-    """Return the free vector of sampler coordinates, and the logarithm of the Jacobian (up to a constant)."""
+    """Return the free vector of sampler coordinates, and the logarithm of the Jacobian (up to a constant).
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    whitening
+        The map.
+    z
+        Sampler coordinates.
+    """
     x, log_slope = _forward(whitening.centre + whitening.root @ z, *bounds_of(problem))
     spare = unused(problem)
     return jnp.where(spare, 0.0, x), jnp.sum(jnp.where(spare, 0.0, log_slope))
@@ -101,6 +111,15 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
     """Return compiled functions ``start(keys, problem, whitening)`` and ``draw(states, problem, whitening, n)``.
 
     Both work on all chains at once; data are arguments, so a second posterior of the same shape compiles nothing.
+
+    Parameters
+    ----------
+    warmup
+        Steps of the warm-up.
+    target_accept
+        Mean acceptance that the step size is adapted to.
+    max_depth
+        Largest depth of the trajectory tree.
     """
     from numpyro.infer.hmc import hmc
 

@@ -12,6 +12,13 @@ __all__ = ["chi2", "chi2_asymmetric", "chi2_weight"]
 def chi2(flux: Array, value: Array, error: Array) -> Array:
     """Return ``((flux - value) / error)**2``.
 
+    Parameters
+    ----------
+    flux
+        Predicted flux.
+    value, error
+        Measured flux and its error, in the same unit.
+
     Examples
     --------
     >>> import jax.numpy as jnp

@@ -123,6 +123,11 @@ def wstat_weight(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
 
     An off region without counts does not make the background certain: there b is at least 1/2, the mean of the
     posterior under the Jeffreys prior. Without it one empty bin would outweigh all others at zero signal.
+
+    Parameters
+    ----------
+    mu, n_on, n_off, alpha
+        As in `wstat`.
     """
     b, off = _profile(mu, n_on, n_off, alpha)
     b = jnp.where(off > 0, b, jnp.maximum(b, 0.5))

@@ -147,7 +147,17 @@ def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
 
 
 def background_norms(problem: Problem, number: int, theta: Array) -> Array:
-    """Return the factor on the background of a bucket of cubes, shape (datasets, energy)."""
+    """Return the factor on the background of a bucket of cubes, shape (datasets, energy).
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    number
+        Position of the bucket.
+    theta
+        Values of all parameters.
+    """
     bucket: Any = problem.buckets[number]
     group = problem.backgrounds[number]
     if group is None:

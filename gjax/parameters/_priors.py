@@ -246,7 +246,13 @@ def prior_statistic(theta: Array, kind: Array, rows: Array) -> Array:
 
 
 def prior_weight(theta: Array, kind: Array, rows: Array) -> Array:
-    """Return the positive curvature that Fisher scoring adds: half the (expected) second derivative."""
+    """Return the positive curvature that Fisher scoring adds: half the (expected) second derivative.
+
+    Parameters
+    ----------
+    theta, kind, rows
+        As in `prior_statistic`.
+    """
     sigma = jnp.where(kind >= GAUSSIAN, rows[:, 1], 1.0)
     value = jnp.where(kind >= GAUSSIAN, sigma**-2.0, 0.0)
     safe = jnp.where(theta > 0, theta, 1.0)

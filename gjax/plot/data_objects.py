@@ -231,7 +231,16 @@ def peek_events(events: Any, *, figure: Any = None) -> Any:
 
 
 def plot_events_map(events: Any, *, ax: Any = None, **options: Any) -> Any:
-    """Plot a `gjax.data.EventList` on the sky around its pointing; options as for `plot_counts_map`.
+    """Plot a `gjax.data.EventList` on the sky around its pointing.
+
+    Parameters
+    ----------
+    events
+        The events.
+    ax
+        Axes with a WCS to draw on; new ones if None.
+    **options
+        As for `plot_counts_map`.
 
     Examples
     --------

@@ -108,7 +108,16 @@ def peek_effective_area(aeff: Any, *, figure: Any = None) -> Any:
 
 
 def peek_energy_dispersion(edisp: Any, *, offset: Any = None, figure: Any = None) -> Any:
-    """Plot migration, bias and matrix of an energy dispersion at one offset (the first of the table if None).
+    """Plot migration, bias and matrix of an energy dispersion at one offset.
+
+    Parameters
+    ----------
+    edisp
+        The energy dispersion.
+    offset
+        Angle from the pointing (the first of the table if None).
+    figure
+        Figure to draw on; a new one if None.
 
     Examples
     --------
@@ -213,6 +222,15 @@ def plot_containment_radius(psf: Any, *, fraction: float = 0.68, offset: Any = N
 
 def peek_psf(psf: Any, *, offset: Any = None, figure: Any = None) -> Any:
     """Plot containment radius against energy, and the contained fraction against radius at some energies.
+
+    Parameters
+    ----------
+    psf
+        The point spread function.
+    offset
+        Angle from the pointing (the first of the table if None).
+    figure
+        Figure to draw on; a new one if None.
 
     Examples
     --------
