@@ -1,6 +1,7 @@
 """Make the pictures of the documentation from the demonstration (simulated data only).
 
-Run as ``python docs/images/make_images.py`` where gjax is installed. The pictures are made smaller and reduced to 64 colours.
+Run as ``python docs/images/make_images.py`` where gjax is installed. The pictures are made smaller and reduced to 64
+colours.
 """
 
 import subprocess

@@ -12,18 +12,23 @@ def run(blocks):
     """Run blocks; errors show the line of the Markdown file."""
     namespace = {"__name__": "docs"}
     for block in blocks:
-        source = "\n" * block.line + block.body
+        source = "\n" * (block.line - 1) + block.body
         exec(compile(source, str(block.file), "exec"), namespace)
     return namespace
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
+    import jax
     import matplotlib
 
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
+    kept = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in kept}
     yield
+    for name, value in before.items():
+        jax.config.update(name, value)
     from matplotlib import pyplot
 
     pyplot.close("all")
