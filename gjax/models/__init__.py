@@ -1,10 +1,13 @@
 """Models of the sky and of instruments, as differentiable modules."""
 
+from gjax.models._background import FoVBackgroundModel as FoVBackgroundModel
+from gjax.models._background import dataset_skeleton as dataset_skeleton
 from gjax.models._compound import CompoundSpectralModel as CompoundSpectralModel
 from gjax.models._compound import ConstantSpectralModel as ConstantSpectralModel
 from gjax.models._compound import ScaleSpectralModel as ScaleSpectralModel
 from gjax.models._curved import ExpCutoffPowerLawSpectralModel as ExpCutoffPowerLawSpectralModel
 from gjax.models._curved import LogParabolaSpectralModel as LogParabolaSpectralModel
+from gjax.models._pixels import PixelNodes as PixelNodes
 from gjax.models._power_law import BrokenPowerLawSpectralModel as BrokenPowerLawSpectralModel
 from gjax.models._power_law import PowerLaw2SpectralModel as PowerLaw2SpectralModel
 from gjax.models._power_law import PowerLawNormSpectralModel as PowerLawNormSpectralModel
@@ -15,6 +18,12 @@ from gjax.models._sky import Models as Models
 from gjax.models._sky import SkyModel as SkyModel
 from gjax.models._sky import applies_to as applies_to
 from gjax.models._sky import parameter_qtable as parameter_qtable
+from gjax.models._spatial import AbstractShapeModel as AbstractShapeModel
+from gjax.models._spatial import AbstractSpatialModel as AbstractSpatialModel
+from gjax.models._spatial import spatial_model_class as spatial_model_class
+from gjax.models._spatial import spatial_models as spatial_models
+from gjax.models._spatial_radial import GaussianSpatialModel as GaussianSpatialModel
+from gjax.models._spatial_radial import PointSpatialModel as PointSpatialModel
 from gjax.models._spectral import AbstractSpectralModel as AbstractSpectralModel
 from gjax.models._spectral import spectral_model_class as spectral_model_class
 from gjax.models._spectral import spectral_models as spectral_models

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import numpy as np
 
 from gjax.errors import UnitError
+from gjax.models._background import FoVBackgroundModel, as_names
+from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import (
     AbstractPrior,
@@ -28,28 +30,38 @@ from gjax.units import equal_units, to_canonical
 __all__ = ["InstrumentModel", "Models", "SkyModel"]
 
 
-def _as_names(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+def _as_pairs(value: Any) -> tuple[tuple[str, bool], ...]:
+    pairs = dict(value)
+    for key in pairs:
+        if key not in _RESPONSES:
+            raise ValueError(f"SkyModel.apply_irf: unknown response {key!r}; expected some of {', '.join(_RESPONSES)}")
+    return tuple((key, bool(pairs.get(key, True))) for key in _RESPONSES)
+
+
+_RESPONSES = ("exposure", "psf", "edisp")
 
 
 class SkyModel(eqx.Module):
-    """A source: a spectrum with a name.
+    """A source: a spectrum, a shape on the sky, and a name.
 
     Parameters
     ----------
     spectral_model
         Its spectrum.
+    spatial_model
+        Its shape on the sky; None for data without sky coordinates.
     name
         Unique name; parameters are called ``name.spectral.index`` and so on.
     datasets_names
         Names (or patterns with ``*``) of the datasets that see the source; None for all.
+    apply_irf
+        Which responses act on the source, e.g. ``{"psf": False, "edisp": False}`` for a template that was made of
+        counts; the default is all.
 
     Raises
     ------
     TypeError
-        If ``spectral_model`` is not a spectral model.
+        If ``spectral_model`` is not a spectral model, or ``spatial_model`` no spatial one.
 
     Examples
     --------
@@ -59,13 +71,19 @@ class SkyModel(eqx.Module):
     """
 
     spectral_model: AbstractSpectralModel
+    spatial_model: AbstractSpatialModel | None = None
     name: str = eqx.field(static=True, default="source")
-    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=_as_names)
+    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=as_names)
+    apply_irf: tuple[tuple[str, bool], ...] = eqx.field(static=True, default=(), converter=_as_pairs, kw_only=True)
 
     def __check_init__(self) -> None:
         if not isinstance(self.spectral_model, AbstractSpectralModel):
             raise TypeError(
                 f"SkyModel.spectral_model: expected a spectral model, got {type(self.spectral_model).__name__}"
+            )
+        if not isinstance(self.spatial_model, AbstractSpatialModel | None):
+            raise TypeError(
+                f"SkyModel.spatial_model: expected a spatial model, got {type(self.spatial_model).__name__}"
             )
         if self.spectral_model.unit == "":
             raise ValueError(
@@ -99,7 +117,7 @@ class InstrumentModel(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=_as_names)
+    datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=as_names)
     energy_scale: ParameterField = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
     exposure_norm: ParameterField = parameter(1.0, frozen=True, scale=0.1)
 
@@ -107,7 +125,11 @@ class InstrumentModel(eqx.Module):
 name_parameter_fields(InstrumentModel)
 
 
-def applies_to(model: SkyModel | InstrumentModel, dataset_name: str) -> bool:
+#: Everything that `Models` may hold.
+AnyModel: TypeAlias = SkyModel | InstrumentModel | FoVBackgroundModel
+
+
+def applies_to(model: AnyModel, dataset_name: str) -> bool:
     """Tell whether a model acts on the dataset of that name."""
     patterns = model.datasets_names
     return patterns is None or any(dataset_name == p or fnmatch.fnmatchcase(dataset_name, p) for p in patterns)
@@ -119,7 +141,7 @@ class Models(Sequence):
     Parameters
     ----------
     models
-        Sky and instrument models.
+        Sky, instrument and background models.
 
     Raises
     ------
@@ -137,12 +159,14 @@ class Models(Sequence):
     """
 
     def __init__(self, models: Any = ()) -> None:
-        if isinstance(models, SkyModel | InstrumentModel):
+        if isinstance(models, AnyModel):
             models = [models]
-        self._models: tuple[SkyModel | InstrumentModel, ...] = tuple(models)
+        self._models: tuple[AnyModel, ...] = tuple(models)
         for model in self._models:
-            if not isinstance(model, SkyModel | InstrumentModel):
-                raise ValueError(f"expected a SkyModel or InstrumentModel, got {type(model).__name__}")
+            if not isinstance(model, AnyModel):
+                raise ValueError(
+                    f"expected a SkyModel, InstrumentModel or background model, got {type(model).__name__}"
+                )
         names = [model.name for model in self._models]
         for name in names:
             if names.count(name) > 1:
@@ -179,6 +203,11 @@ class Models(Sequence):
     def instruments(self) -> list[InstrumentModel]:
         """The instrument models."""
         return [model for model in self._models if isinstance(model, InstrumentModel)]
+
+    @property
+    def backgrounds(self) -> list[Any]:
+        """The background models."""
+        return [model for model in self._models if not isinstance(model, SkyModel | InstrumentModel)]
 
     def freeze_tree(self) -> tuple[Any, ParameterTable]:
         """Return the models with index slots, and the table of distinct parameters."""

@@ -1,0 +1,233 @@
+"""What every spatial model has: evaluation, flux in pixels, a tag, a frame, and the physical face with units."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gjax.models._pixels import PixelNodes
+from gjax.models._sphere import (
+    FRAMES,
+    RAD,
+    chord2_of_separation,
+    equal_area_plane,
+    equal_area_plane_of_vectors,
+    position_in_frame,
+    rotation_matrix,
+    tangent_basis,
+)
+from gjax.parameters import Parameter, fill, freeze_tree, name_parameter_fields, parameter_paths
+from gjax.units import attach_unit, to_canonical
+
+__all__ = ["AbstractShapeModel", "AbstractSpatialModel", "spatial_model_class", "spatial_models", "widened"]
+
+_REGISTRY: dict[str, type[AbstractSpatialModel]] = {}
+
+#: Shapes are never narrower than this [rad] (0.006 arcsec), so that a density is finite at zero width.
+NARROWEST = 3e-8
+
+
+def _frame(value: Any) -> str:
+    name = str(getattr(value, "name", value))
+    if name not in FRAMES:
+        raise ValueError(f"frame: expected one of {', '.join(FRAMES)}, got {name!r}")
+    return name
+
+
+def frame_field() -> Any:
+    """Declare the frame of a spatial model, given by keyword."""
+    return eqx.field(static=True, default="icrs", kw_only=True, converter=_frame)
+
+
+class AbstractSpatialModel(eqx.Module):
+    """A distribution of flux over the sky.
+
+    To add a model, declare its parameters and write `evaluate`; the rest follows.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from gjax.models import AbstractSpatialModel
+    >>> from gjax.parameters import Parameter, parameter
+    >>> class Band(AbstractSpatialModel):
+    ...     tag = "band-example"
+    ...     width: Parameter = parameter("1 deg", "deg")
+    ...
+    ...     def evaluate(self, lon, lat):
+    ...         return jnp.exp(-0.5 * (lat / self.width) ** 2) + 0 * lon
+    >>> Band(frame="galactic")("10 deg", "0 deg").unit
+    Unit("1 / sr")
+    """
+
+    tag: ClassVar[str] = ""
+    frame: str = frame_field()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        name_parameter_fields(cls)
+        if inspect.isabstract(cls):
+            return
+        names = {cls.__dict__.get("tag", ""), cls.__name__} - {""}
+        for name in names & set(_REGISTRY):
+            taken = _REGISTRY[name]
+            if (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
+                raise ValueError(f"the name {name!r} is taken by the model {taken.__module__}.{taken.__name__}")
+        _REGISTRY.update(dict.fromkeys(names, cls))
+
+    @abc.abstractmethod
+    def evaluate(self, lon: Array, lat: Array) -> Array:
+        """Return the density [sr-1] at positions [deg] in the model's frame; parameter fields hold arrays here."""
+
+    @property
+    def is_radial(self) -> bool:
+        """Whether the model is symmetric about its position, now and in every fit (host)."""
+        return False
+
+    def extent(self) -> float:
+        """Radius [deg] beyond which there is no flux to speak of: infinite for models without a centre (host)."""
+        return float("inf")
+
+    def integrate_pixels(self, pixels: PixelNodes) -> Array:
+        """Return the integral over every pixel (lat, lon); parameter fields hold arrays here."""
+        x, y, z = _in_frame(pixels, self.frame)
+        lon, lat = jnp.arctan2(y, x) / RAD, jnp.arcsin(jnp.clip(z, -1.0, 1.0)) / RAD
+        return pixels.sum(self.evaluate(jnp.mod(lon, 360.0), lat))
+
+    def filled(self) -> Any:
+        """Return the model with its parameter values as arrays, ready for `evaluate`."""
+        skeleton, table = freeze_tree(self)
+        return fill(skeleton, jnp.asarray(table.values))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return dict(parameter_paths(self))
+
+    def __call__(self, lon: Any, lat: Any) -> Any:
+        """Return the density as a Quantity [sr-1] at positions (Quantity, string, or degrees) in the model's frame."""
+        angles = (jnp.asarray(to_canonical(a, "deg", n)) for a, n in ((lon, "lon"), (lat, "lat")))
+        return attach_unit(self.filled().evaluate(*angles), "sr-1")
+
+
+def _in_frame(pixels: PixelNodes, frame: str) -> Array:
+    if pixels.frame == frame:
+        return jnp.asarray(pixels.vectors)
+    matrix = jnp.asarray(rotation_matrix(pixels.frame, frame), jnp.result_type(pixels.vectors))
+    return jnp.tensordot(matrix, pixels.vectors, axes=1)
+
+
+def widened(size2: Array, blur2: Any) -> Array:
+    """Return a squared size that is at least ``blur2``: smooth, and ``size2`` itself where that is ten times larger.
+
+    The curve t + exp(-t / 2) rises from 1 with the slope 1/2, so that a size of zero keeps its second derivative.
+    """
+    return size2 + blur2 * jnp.exp(-0.5 * size2 / blur2)
+
+
+class AbstractShapeModel(AbstractSpatialModel):
+    """A shape with a centre and two axes of symmetry, normalised to one on the sphere.
+
+    Subclasses have the parameters ``lon_0``, ``lat_0`` and write `density` and `radial_nodes`; elliptical ones have
+    ``e`` and ``phi``.
+    """
+
+    lon_0: eqx.AbstractVar[Any]  # type: ignore[misc]
+    lat_0: eqx.AbstractVar[Any]  # type: ignore[misc]
+
+    @abc.abstractmethod
+    def density(self, along2: Array, across2: Array, blur2: Any) -> Array:
+        """Return the density [sr-1] in the equal-area plane.
+
+        Parameters
+        ----------
+        along2, across2
+            Squared coordinates [rad2] along and across the major axis.
+        blur2
+            Squared width [rad2] of the finest structure that may be left.
+        """
+
+    @abc.abstractmethod
+    def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
+        """Return separations [deg] from the centre and the fractions of the flux there: a quadrature of the shape.
+
+        The separations scale with the size, so that any smooth function averaged with the fractions is a smooth
+        function of the parameters down to size zero, where all nodes are at the centre. The fractions sum to one.
+        Where ``is_radial`` is false the ellipse is taken as the circle with its major axis.
+        """
+
+    @property
+    def is_radial(self) -> bool:
+        """Whether the model is symmetric about its position, now and in every fit (host)."""
+        e = getattr(self, "e", None)
+        return e is None or (isinstance(e, Parameter) and e.frozen and not np.any(e.value))
+
+    def direction(self, frame: str | None = None) -> tuple[Array, Array]:
+        """Return longitude and latitude [deg] of the centre in a frame."""
+        return position_in_frame(self.lon_0, self.lat_0, self.frame, frame or self.frame)
+
+    def unit_vector(self, frame: str | None = None) -> Array:
+        """Return the unit vector of the centre in a frame: smooth at the poles too."""
+        vector = tangent_basis(self.lon_0, self.lat_0)[0]
+        if frame in (None, self.frame):
+            return vector
+        return jnp.asarray(rotation_matrix(self.frame, frame), vector.dtype) @ vector
+
+    def evaluate(self, lon: Array, lat: Array) -> Array:
+        return self._in_plane(*equal_area_plane(lon, lat, self.lon_0, self.lat_0), NARROWEST**2)
+
+    def profile(self, separation: Array) -> Array:
+        """Return the density [sr-1] at separations [deg] from the centre (along the major axis of an ellipse)."""
+        squared = chord2_of_separation(jnp.square(separation))
+        return self.density(squared, jnp.zeros_like(squared), NARROWEST**2)
+
+    def integrate_pixels(self, pixels: PixelNodes) -> Array:
+        """Return the fraction of the flux in every pixel (lat, lon), smooth in all parameters.
+
+        The sum over a grid that holds the whole shape is one to 1e-4 at every size.
+        """
+        plane = equal_area_plane_of_vectors(_in_frame(pixels, self.frame), self.lon_0, self.lat_0)
+        return pixels.sum(self._in_plane(*plane, jnp.square(pixels.blur)))
+
+    def _in_plane(self, east: Array, north: Array, blur2: Any) -> Array:
+        phi = getattr(self, "phi", None)
+        if phi is None:
+            return self.density(jnp.square(north), jnp.square(east), blur2)
+        cos, sin = jnp.cos(RAD * phi), jnp.sin(RAD * phi)
+        return self.density(jnp.square(north * cos + east * sin), jnp.square(east * cos - north * sin), blur2)
+
+    @property
+    def position(self) -> Any:
+        """The centre as an astropy SkyCoord (host)."""
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(self.lon_0.value, self.lat_0.value, unit="deg", frame=self.frame)
+
+
+def spatial_model_class(tag: str) -> type[AbstractSpatialModel]:
+    """Return the class of a tag or class name.
+
+    Raises
+    ------
+    KeyError
+        If there is none; the message lists the tags.
+    """
+    if tag not in _REGISTRY:
+        raise KeyError(f"spatial model {tag!r} is unknown; there are: {', '.join(sorted(spatial_models()))}")
+    return _REGISTRY[tag]
+
+
+def spatial_models() -> dict[str, type[AbstractSpatialModel]]:
+    """Return all spatial models by tag, the user's own included.
+
+    Examples
+    --------
+    >>> "gauss" in spatial_models()
+    True
+    """
+    return {cls.tag or cls.__name__: cls for cls in _REGISTRY.values()}
