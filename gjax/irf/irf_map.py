@@ -1,0 +1,458 @@
+"""What reduced responses share: a map with two leading axes, an exposure, positions, stacking, slices."""
+
+from __future__ import annotations
+
+import html
+import logging
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from gjax.irf.fov import offset_on_sphere, sky_coordinates
+from gjax.maps import Map, RegionGeom, RegionNDMap
+
+__all__ = ["AbstractReducedResponse", "aligned_slices", "map_of", "position_weights", "stack_weighted"]
+
+log = logging.getLogger(__name__)
+
+
+def map_of(geom: Any, data: Any = None, unit: Any = "", meta: Any = None) -> Any:
+    """Make the map that belongs to a geometry.
+
+    Parameters
+    ----------
+    geom
+        `gjax.maps.RegionGeom`, `gjax.maps.WcsGeom` or `gjax.maps.HpxGeom`.
+    data
+        Array in the shape of the geometry; zeros if None.
+    unit, meta
+        Unit and keywords of the map.
+
+    Examples
+    --------
+    >>> map_of(RegionGeom.create(None), 1.0, "m2 s").unit
+    Unit("m2 s")
+    """
+    return Map.from_geom(geom, data=data, unit=unit, meta=meta)
+
+
+def _pixel_geometry(wcs: Any) -> tuple[Any, ...]:
+    inner = wcs.wcs
+    return tuple(inner.ctype), tuple(np.round(inner.crval, 9)), tuple(np.round(inner.cdelt, 12))
+
+
+def aligned_slices(parent: Any, cutout: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Indices of the pixels that two images on the same grid have in common.
+
+    Parameters
+    ----------
+    parent, cutout
+        Geometries on one pixel grid, such as a geometry and a cutout of it; or equal regions.
+
+    Returns
+    -------
+    parent_index, cutout_index
+        Index of the common pixels in arrays on each geometry.
+
+    Raises
+    ------
+    ValueError
+        If the geometries do not lie on one pixel grid, or have no pixel in common.
+
+    Examples
+    --------
+    >>> geom = RegionGeom.create("icrs;circle(83.63, 22.01, 0.5)")
+    >>> aligned_slices(geom, geom)
+    ((Ellipsis,), (Ellipsis,))
+    """
+    same = parent.data_shape[-2:] == cutout.data_shape[-2:]
+    if parent is cutout or not hasattr(parent, "wcs") or isinstance(parent, RegionGeom):
+        if not same:
+            raise ValueError(f"shapes {parent.data_shape[-2:]} and {cutout.data_shape[-2:]} do not fit together")
+        return (Ellipsis,), (Ellipsis,)
+    if _pixel_geometry(parent.wcs) != _pixel_geometry(cutout.wcs):
+        raise ValueError("the geometries do not lie on one pixel grid (projection, reference position or pixel size)")
+    shift = parent.wcs.wcs.crpix - cutout.wcs.wcs.crpix
+    x0, y0 = np.rint(shift).astype(int)
+    if not np.allclose(shift, (x0, y0), atol=1e-4):
+        raise ValueError(f"the pixel grids are shifted by {shift} pixels against each other")
+    ours: list[Any] = [Ellipsis]
+    theirs: list[Any] = [Ellipsis]
+    for start, size, other in zip((y0, x0), parent.data_shape[-2:], cutout.data_shape[-2:], strict=True):
+        low, high = max(start, 0), min(start + other, size)
+        if low >= high:
+            raise ValueError("the geometries have no pixel in common")
+        ours.append(slice(low, high))
+        theirs.append(slice(low - start, high - start))
+    return tuple(ours), tuple(theirs)
+
+
+def position_weights(geom: Any, position: Any, method: str = "linear") -> list[tuple[int, int, float]]:
+    """Pixels (y, x) around a position and their weights, which add up to 1.
+
+    Parameters
+    ----------
+    geom
+        WCS or region geometry.
+    position
+        One position; outside of the image its nearest edge is taken.
+    method
+        "linear" (bilinear between pixel centres) or "nearest".
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> position_weights(RegionGeom.create("icrs;circle(1, 2, 3)"), SkyCoord(1, 2, unit="deg"))
+    [(0, 0, 1.0)]
+    """
+    ny, nx = geom.data_shape[-2:]
+    if isinstance(geom, RegionGeom) or ny * nx == 1:
+        return [(0, 0, 1.0)]
+    there = position.transform_to(geom.frame).spherical
+    x, y = geom.wcs.wcs_world2pix(float(there.lon.deg), float(there.lat.deg), 0)
+    turn = 360.0 / abs(geom.wcs.wcs.cdelt[0])
+    if "CAR" in geom.wcs.wcs.ctype[0] and not -0.5 <= x < nx - 0.5:
+        x = min((x - turn, x, x + turn), key=lambda value: abs(value - 0.5 * (nx - 1)))
+    if not (np.isfinite(x) and np.isfinite(y)):
+        raise ValueError(f"position {position.to_string()} is not in the projection of the map")
+    x, y = float(np.clip(x, 0, nx - 1)), float(np.clip(y, 0, ny - 1))
+    if method == "nearest":
+        return [(int(np.floor(y + 0.5)), int(np.floor(x + 0.5)), 1.0)]
+    if method != "linear":
+        raise ValueError(f"unknown method {method!r}: expected linear or nearest")
+    x0, y0 = min(int(x), max(nx - 2, 0)), min(int(y), max(ny - 2, 0))
+    wx, wy = x - x0, y - y0
+    corners = [(y0, x0, (1 - wy) * (1 - wx)), (y0, x0 + 1, (1 - wy) * wx), (y0 + 1, x0, wy * (1 - wx))]
+    corners.append((y0 + 1, x0 + 1, wy * wx))
+    return [corner for corner in corners if corner[2] > 0]
+
+
+def stack_weighted(
+    first: np.ndarray,
+    first_exposure: np.ndarray,
+    second: np.ndarray,
+    second_exposure: np.ndarray,
+    weights: np.ndarray | float = 1.0,
+    exposure_weights: np.ndarray | float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of two responses weighted with their exposures; zero where there is no exposure.
+
+    Parameters
+    ----------
+    first, second
+        Responses on the same pixels.
+    first_exposure, second_exposure
+        Exposures, of the same shape or broadcast against the responses.
+    weights, exposure_weights
+        Weights (such as a mask) of the second response and of its exposure.
+
+    Examples
+    --------
+    >>> stack_weighted(np.array([1.0, 1.0]), np.array([1.0, 0.0]), np.array([3.0, 3.0]), np.array([3.0, 0.0]))
+    (array([2.5, 0. ]), array([4., 0.]))
+    """
+    added = np.nan_to_num(second_exposure)
+    exposure = first_exposure + added * exposure_weights
+    total = first * first_exposure + np.nan_to_num(second) * added * weights
+    positive = np.broadcast_to(exposure > 0, total.shape)
+    return np.divide(total, exposure, out=np.zeros_like(total), where=positive), exposure
+
+
+class AbstractReducedResponse:
+    """A response on pixels of the sky, with the exposure by which it is weighted in stacking.
+
+    Subclasses are frozen dataclasses with two fields: the map, whose first axes are ``required_axes``, and
+    ``exposure_map``.
+    """
+
+    required_axes: ClassVar[tuple[str, ...]]
+    map_name: ClassVar[str]
+    hdu: ClassVar[str]
+    exposure_map: Any
+
+    def _check(self) -> None:
+        names = self.axes.names
+        if tuple(names[: len(self.required_axes)]) != self.required_axes:
+            raise ValueError(f"{type(self).__name__} needs the axes {list(self.required_axes)}, got {names}")
+        if self.exposure_map is not None:
+            shape, wanted = self.exposure_map.geom.data_shape[-2:], self.geom.data_shape[-2:]
+            if shape != wanted:
+                raise ValueError(f"{type(self).__name__}: the exposure has {shape} pixels, the response {wanted}")
+
+    @property
+    def irf_map(self) -> Any:
+        """The map of the response."""
+        return getattr(self, self.map_name)
+
+    @property
+    def geom(self) -> Any:
+        """Geometry of the response."""
+        return self.irf_map.geom
+
+    @property
+    def axes(self) -> Any:
+        """Axes of the response."""
+        return self.irf_map.geom.axes
+
+    @property
+    def has_single_spatial_bin(self) -> bool:
+        """Whether the response is the same everywhere."""
+        return int(np.prod(self.geom.data_shape[-2:])) == 1
+
+    @property
+    def mask_safe_image(self) -> Any:
+        """Image of the pixels in which the response is not zero everywhere."""
+        data = self.irf_map.data
+        return map_of(self.geom.to_image(), (data > 0).any(axis=tuple(range(data.ndim - 2))))
+
+    def copy(self, **changes: Any) -> Self:
+        """Return the response with its map or exposure changed."""
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    def _with(self, irf_map: Any, exposure_map: Any) -> Self:
+        return self.copy(**{self.map_name: irf_map, "exposure_map": exposure_map})
+
+    # ---- at a position ----
+
+    def nearest_valid_position(self, position: Any) -> Any:
+        """Return the position, or the centre of the nearest pixel in which the response is defined."""
+        valid = self.mask_safe_image.data
+        y, x, _ = position_weights(self.geom, position, "nearest")[0]
+        if valid[y, x] or not valid.any():
+            return position
+        lon, lat = sky_coordinates(self.geom)
+        there = position.transform_to(self.geom.frame).spherical
+        distance = np.where(valid, offset_on_sphere(lon, lat, there.lon.deg, there.lat.deg), np.inf)
+        best = np.unravel_index(np.argmin(distance), distance.shape)
+        log.warning(
+            "%s: nothing is known at %s; the nearest pixel, %.2f deg away, is taken",
+            type(self).__name__,
+            position.to_string(),
+            distance[best],
+        )
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(lon[best], lat[best], unit="deg", frame=self.geom.frame)
+
+    def at_position(self, position: Any = None, method: str = "linear") -> np.ndarray:
+        """Values at a position, in the shape of the axes; by default at the centre of the map.
+
+        Interpolation is between the pixels in which the response is defined; where there are none around, the
+        nearest one is taken (with a warning).
+
+        Parameters
+        ----------
+        position
+            Position on the sky.
+        method
+            "linear" or "nearest".
+        """
+        data = self.irf_map.data
+        if self.has_single_spatial_bin:
+            return data[..., 0, 0].copy()
+        position = self.nearest_valid_position(self.geom.center_skydir if position is None else position)
+        corners = position_weights(self.geom, position, method)
+        # bins along the first axis (rad, migra, energy) without any value: not measured there
+        values = np.stack([data[..., y, x] for y, x, _ in corners])
+        first = data.ndim - 2 - 1
+        weights = np.reshape([weight for *_, weight in corners], (-1,) + (1,) * first + (1,))
+        weights = weights * (values > 0).any(axis=-1, keepdims=True)
+        total = weights.sum(axis=0)
+        return np.divide((values * weights).sum(axis=0), total, out=np.zeros_like(values[0]), where=total > 0)
+
+    def to_region_nd_map(self, region: Any = None) -> Self:
+        """Return the response at a position, or its mean over a region (exposure: likewise), on a region geometry.
+
+        Parameters
+        ----------
+        region
+            Position or sky region; by default the centre of the map.
+        """
+        from astropy.coordinates import SkyCoord
+
+        if isinstance(self.geom, RegionGeom):
+            return self
+        if region is None or isinstance(region, SkyCoord):
+            from regions import PointSkyRegion
+
+            position = self.geom.center_skydir if region is None else region
+            inside = np.zeros(self.geom.data_shape[-2:], dtype=bool)
+            inside[position_weights(self.geom, self.nearest_valid_position(position), "nearest")[0][:2]] = True
+            region = PointSkyRegion(position)
+        else:
+            inside = region_pixels(self.geom, region)
+        maps: list[Any] = []
+        for one in (self.irf_map, self.exposure_map):
+            if one is None:
+                maps.append(None)
+                continue
+            geom = RegionGeom.create(region, axes=one.geom.axes, wcs=one.geom.wcs)
+            data = np.nan_to_num(one.data[..., inside]).mean(axis=-1)
+            maps.append(RegionNDMap(geom, data=data.reshape(geom.data_shape), unit=one.unit, meta=one.meta))
+        return self._with(*maps)
+
+    # ---- stacking ----
+
+    def stack(self, other: Any, weights: Any = None, nan_to_num: bool = True) -> Self:
+        """Return the mean of this response and another, weighted with their exposures.
+
+        Where neither has exposure the result is zero; pixels that the other does not have stay as they are.
+
+        Parameters
+        ----------
+        other
+            Response on the same pixels, or on a cutout of them.
+        weights
+            Map on the spatial pixels of ``other`` that multiplies its exposure, such as a safe mask.
+        nan_to_num
+            Values that are not numbers count as zero (always).
+
+        Raises
+        ------
+        ValueError
+            If an exposure is missing, or the geometries do not fit.
+        """
+        if self.exposure_map is None or other.exposure_map is None:
+            raise ValueError(f"{type(self).__name__}.stack: both responses need an exposure_map to be weighted with")
+        if [axis.nbin for axis in self.axes] != [axis.nbin for axis in other.axes]:
+            raise ValueError(f"{type(self).__name__}.stack: axes {self.axes} and {other.axes} are not the same")
+        ours, theirs = aligned_slices(self.geom, other.geom)
+        factor: Any = 1.0
+        exposure_factor: Any = 1.0
+        if weights is not None:
+            if weights.data.shape[-2:] != other.geom.data_shape[-2:]:
+                raise ValueError(f"weights have {weights.data.shape[-2:]} pixels, the response {other.geom.data_shape}")
+            factor = exposure_factor = weights.data[theirs].astype(float)
+            if "energy" in weights.geom.axes.names and "energy" in self.required_axes:
+                dimension = len(weights.geom.axes) - 1 - weights.geom.axes.index("energy")
+                exposure_factor = (factor > 0).any(axis=dimension, keepdims=True).astype(float)
+        unit = other.irf_map.unit.to(self.irf_map.unit)
+        exposure_unit = other.exposure_map.unit.to(self.exposure_map.unit)
+        data, exposure = self.irf_map.data.astype(float), self.exposure_map.data.astype(float)
+        data[ours], exposure[ours] = stack_weighted(
+            data[ours],
+            exposure[ours],
+            other.irf_map.data[theirs] * unit,
+            other.exposure_map.data[theirs] * exposure_unit,
+            factor,
+            exposure_factor,
+        )
+        return self._with(self.irf_map.copy(data=data), self.exposure_map.copy(data=exposure))
+
+    # ---- parts ----
+
+    def cutout(self, position: Any, width: Any, mode: str = "trim", min_npix: int = 3) -> Self:
+        """Return the pixels around a position.
+
+        Parameters
+        ----------
+        position, width, mode
+            As for `gjax.maps.WcsNDMap.cutout`.
+        min_npix
+            Least number of pixels per side, so that interpolation has neighbours.
+        """
+        if isinstance(self.geom, RegionGeom):
+            return self
+        import astropy.units as u
+
+        scales = u.Quantity(self.geom.pixel_scales).to_value("deg")
+        widths = np.broadcast_to(u.Quantity(width).to_value("deg"), (2,))
+        wide = np.maximum(widths, min_npix * scales) * u.deg
+        parts = [
+            one if one is None else one.cutout(position, wide, mode=mode) for one in (self.irf_map, self.exposure_map)
+        ]
+        return self._with(*parts)
+
+    def slice_by_idx(self, slices: dict[str, Any]) -> Self:
+        """Return the bins selected by slices, by axis name; axes that the response does not have are ignored."""
+        mine = {name: item for name, item in slices.items() if name in self.axes.names}
+        exposure = self.exposure_map
+        if exposure is not None:
+            theirs = {
+                name: item
+                for name, item in mine.items()
+                if name in exposure.geom.axes.names and exposure.geom.axes[name].nbin == self.axes[name].nbin
+            }
+            exposure = exposure.slice_by_idx(theirs) if theirs else exposure
+        return self._with(self.irf_map.slice_by_idx(mine) if mine else self.irf_map, exposure)
+
+    def slice_by_energy(self, energy_min: Any, energy_max: Any) -> Self:
+        """Return the bins between two energies, along the reconstructed axis if there is one (rounded to edges)."""
+        import astropy.units as u
+
+        name = "energy" if "energy" in self.required_axes else "energy_true"
+        edges = self.axes[name].edges
+        low, high = (
+            int(np.abs(np.log(edges / u.Quantity(one)).to_value("")).argmin()) for one in (energy_min, energy_max)
+        )
+        if low >= high:
+            raise ValueError(f"no bin of {name} between {energy_min} and {energy_max}")
+        return self.slice_by_idx({name: slice(low, high)})
+
+    # ---- files ----
+
+    @classmethod
+    def from_hdulist(cls, hdulist: Any, hdu: str | None = None, format: str = "gadf") -> Any:
+        """Read from HDUs (see `gjax.irf.irf_map_io.read_response`)."""
+        from gjax.irf.irf_map_io import read_response
+
+        return read_response(cls, hdulist, hdu, format)
+
+    @classmethod
+    def read(cls, filename: Any, format: str = "gadf", hdu: str | None = None) -> Any:
+        """Read from a FITS file.
+
+        Parameters
+        ----------
+        filename, hdu
+            File and name of the HDU; by default that of the class.
+        format
+            "gadf", or "gtpsf" (`PSFMap`), "gtdrm" (`EDispKernelMap`).
+        """
+        from gjax.fits import open_fits
+
+        with open_fits(filename) as hdulist:
+            return cls.from_hdulist(hdulist, hdu=hdu, format=format)
+
+    def to_hdulist(self, hdu: str | None = None, format: str = "gadf") -> Any:
+        """Make a list of HDUs: the map and, if there is one, the exposure."""
+        from gjax.irf.irf_map_io import response_hdus
+
+        return response_hdus(self, hdu, format)
+
+    def write(self, filename: Any, format: str = "gadf", overwrite: bool = False) -> None:
+        """Write to a FITS file, under a temporary name first."""
+        from gjax.fits import write_atomic
+
+        write_atomic(filename, lambda path: self.to_hdulist(format=format).writeto(path), overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self.axes)
+        ny, nx = self.geom.data_shape[-2:]
+        exposure = "with exposure" if self.exposure_map is not None else "without exposure"
+        return f"{type(self).__name__} ({shape}, {nx} x {ny} pixels), {exposure}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def region_pixels(geom: Any, region: Any) -> np.ndarray:
+    """Pixels whose centre lies in a region; the one nearest to its centre if there are none.
+
+    Parameters
+    ----------
+    geom
+        WCS geometry.
+    region
+        Sky region.
+    """
+    from astropy.coordinates import SkyCoord
+
+    lon, lat = sky_coordinates(geom)
+    flat = RegionGeom.create(region)
+    inside = flat.contains(SkyCoord(np.nan_to_num(lon), np.nan_to_num(lat), unit="deg", frame=geom.frame))
+    inside = np.asarray(inside) & np.isfinite(lon)
+    if not inside.any():
+        inside[position_weights(geom, flat.center_skydir, "nearest")[0][:2]] = True
+    return inside
