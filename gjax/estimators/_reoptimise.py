@@ -13,7 +13,7 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes
 from gjax.freeze import Likelihood
-from gjax.inference import CONVERGED, STALLED, find_crossing, hessian, invert_information, minimise
+from gjax.inference import CONVERGED, STALLED, covariance_at, find_crossing, hessian, minimise
 from gjax.likelihood import Problem
 from gjax.models import Models, ScaleSpectralModel
 from gjax.parameters import Parameter
@@ -40,9 +40,7 @@ def _one_band_each(
     def band(masks: tuple[Array, ...]) -> dict[str, Any]:
         here = _with_masks(problem, masks)
         best = minimise(here, x0, jnp.zeros(x0.shape, bool))
-        covariance, is_positive = invert_information(hessian(here, best.x), here)
-        fisher, _ = invert_information(best.fisher, here)
-        covariance = jnp.where(is_positive, covariance, fisher)
+        covariance, _ = covariance_at(hessian(here, best.x), best.fisher, here)
         width = jnp.sqrt(covariance[position, position])
         ray = covariance[:, position] / width
 

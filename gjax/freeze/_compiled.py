@@ -8,12 +8,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.inference import Minimum, find_crossing, hessian, invert_information, minimise, profile_points
+from gjax.inference import Minimum, covariance_at, find_crossing, hessian, minimise, profile_points
 from gjax.likelihood import (
+    CashCubes,
     FluxPointSets,
     OnOffSpectra,
     Problem,
+    background_norms,
     background_profile,
+    cube_npred,
     full_theta,
     predict,
     predict_sources,
@@ -24,8 +27,10 @@ from gjax.parameters import fill
 __all__ = [
     "compiled_background",
     "compiled_crossings",
+    "compiled_cubes",
     "compiled_fit",
     "compiled_hessian",
+    "compiled_norms",
     "compiled_prediction",
     "compiled_profile",
     "compiled_source_prediction",
@@ -43,9 +48,8 @@ def compiled_fit(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array, Ar
     """Fit and take the covariance: from the exact Hessian, or from the Fisher matrix where that is not positive."""
     minimum = minimise(problem, x0, jnp.zeros(x0.shape, bool))
     exact = hessian(problem, minimum.x)
-    observed, is_positive = invert_information(exact, problem)
-    expected, _ = invert_information(minimum.fisher, problem)
-    return minimum, jnp.where(is_positive, observed, expected), is_positive, exact
+    covariance, is_exact = covariance_at(exact, minimum.fisher, problem)
+    return minimum, covariance, is_exact, exact
 
 
 compiled_profile = jax.jit(profile_points)
@@ -72,6 +76,26 @@ def compiled_source_prediction(problem: Problem, x: Array) -> tuple[tuple[Array,
 
 
 @jax.jit
+def compiled_cubes(problem: Problem, x: Array) -> tuple[tuple[Array | None, ...], ...]:
+    """Return what every source gives to cubes, as groups of buckets: counts on its cutout, or flux if folded once."""
+    theta = full_theta(problem, x)
+    return tuple(
+        tuple(cube_npred(group, number, problem, theta) for number in range(len(problem.buckets)))
+        for group in problem.groups
+    )
+
+
+@jax.jit
+def compiled_norms(problem: Problem, x: Array) -> tuple[Array | None, ...]:
+    """Return the factors on the background of every bucket of cubes, shape (datasets, energy)."""
+    theta = full_theta(problem, x)
+    return tuple(
+        background_norms(problem, number, theta) if isinstance(bucket, CashCubes) else None
+        for number, bucket in enumerate(problem.buckets)
+    )
+
+
+@jax.jit
 def compiled_background(problem: Problem, x: Array) -> tuple[Array, ...]:
     """Return the background per bucket: as given, or profiled from on and off counts; 0 for flux points."""
     parts = []
@@ -81,7 +105,8 @@ def compiled_background(problem: Problem, x: Array) -> tuple[Array, ...]:
             b = background_profile(mu, bucket.counts, bucket.counts_off, jnp.where(has_background, bucket.alpha, 1.0))
             parts.append(jnp.where(has_background, bucket.alpha * b, 0.0))
         else:
-            parts.append(jnp.zeros_like(mu) if isinstance(bucket, FluxPointSets) else bucket.background)  # type: ignore[attr-defined]
+            has_none = isinstance(bucket, FluxPointSets | CashCubes)
+            parts.append(jnp.zeros_like(mu) if has_none else bucket.background)  # type: ignore[attr-defined]
     return tuple(parts)
 
 

@@ -9,7 +9,7 @@ from jax import Array
 from gjax.inference._minimise import unused
 from gjax.likelihood import Problem, statistic
 
-__all__ = ["hessian", "invert_information"]
+__all__ = ["covariance_at", "hessian", "invert_information"]
 
 
 def hessian(problem: Problem, x: Array) -> Array:
@@ -48,3 +48,28 @@ def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
     covariance = 2 * inverse / (width[:, None] * width[None, :])
     unknown = jnp.diag(jnp.where(~spare & ~has_influence, jnp.nan, 0.0))
     return jnp.where(both, covariance, 0.0) + unknown, is_positive
+
+
+def covariance_at(exact: Array, fisher: Array, problem: Problem) -> tuple[Array, Array]:
+    """Return the covariance from the Hessian, or from the Fisher matrix where the Hessian cannot give one.
+
+    Parameters
+    ----------
+    exact, fisher
+        Second derivatives of the statistic, and twice the Fisher matrix.
+    problem
+        Tells which places of the free vector are unused.
+
+    Returns
+    -------
+    covariance
+        In units of the scales.
+    is_exact
+        True if it is from the Hessian: positive, and not flat in a parameter that has Fisher information (as the
+        statistic is beside the corner that bins without any counts make).
+    """
+    observed, is_positive = invert_information(exact, problem)
+    expected, _ = invert_information(fisher, problem)
+    is_flat = jnp.isnan(jnp.diagonal(observed)) & ~jnp.isnan(jnp.diagonal(expected))
+    is_exact = is_positive & ~jnp.any(is_flat)
+    return jnp.where(is_exact, observed, expected), is_exact
