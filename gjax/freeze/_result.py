@@ -215,14 +215,18 @@ class FitResult:
         return Profile(self.free_names[i], unit, held_at * scale, np.asarray(minimum.statistic), good, self.total_stat)
 
     def _crossings(self, directions: np.ndarray, held: np.ndarray, level: float) -> Any:
+        # rays are filled up to a multiple of 8: one error, all errors and a limit are one program
+        number = len(directions)
+        order = np.append(np.arange(number), np.zeros(-number % 8, dtype=int))
         args = (
             jnp.asarray(self.x),
             jnp.asarray(self.total_stat),
-            jnp.asarray(directions),
-            jnp.asarray(held),
-            jnp.asarray(level),
+            jnp.asarray(directions[order]),
+            jnp.asarray(held[order]),
+            jnp.asarray(float(level)),
         )
-        return compiled.compiled_crossings(self.likelihood.problem, *args)
+        end = compiled.compiled_crossings(self.likelihood.problem, *args)
+        return jax.tree_util.tree_map(lambda values: values[:number], end)
 
     def confidence(self, name: str | None = None, *, n_sigma: float = 1.0) -> dict[str, tuple[float, float]]:
         """Return asymmetric errors ``(errn, errp)`` from the profile likelihood, all in one batch.
