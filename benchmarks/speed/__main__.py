@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="Gammapy's flux points in three bands only, scaled to all; fewer repeats"
     )
     out.add_argument("--repeats", type=int, help="repeated calls of the slow phases (default 5, quick 2)")
+    out.add_argument("--cold-runs", type=int, default=3, help="processes of each kind (default %(default)s)")
     out.add_argument("--json", metavar="OUT", help="write everything to this file")
     return out
 
@@ -57,19 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     repeats = options.repeats or (2 if options.quick else 5)
     out = {"case": options.case, "quick": options.quick, "machine": machine()}
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            out["import_gjax_s"] = import_time("gjax", sys.executable, 5)
-            out["gjax"] = {
-                "cold": cold("gjax", options.case, sys.executable, 3),
-                "cold with compilation cache": cold("gjax", options.case, sys.executable, 3, cache=folder),
-                "warm": warm("gjax", options.case, sys.executable, repeats, options.quick),
-            }
+        out["import_gjax_s"] = import_time("gjax", sys.executable, 5)
         if other:
             out["import_gammapy_s"] = import_time("gammapy", other, 3)
-            out["gammapy"] = {
-                "cold": cold("gammapy", options.case, other, 3),
-                "warm": warm("gammapy", options.case, other, repeats, options.quick),
-            }
+        with tempfile.TemporaryDirectory() as folder:
+            kinds = {"gjax": ("gjax", sys.executable, ""), "gjax, compilation cache": ("gjax", sys.executable, folder)}
+            if other:
+                kinds["gammapy"] = ("gammapy", other, "")
+            out["cold"] = cold(options.case, kinds, options.cold_runs)
+        out["warm"] = {"gjax": warm("gjax", options.case, sys.executable, repeats, options.quick)}
+        if other:
+            out["warm"]["gammapy"] = warm("gammapy", options.case, other, repeats, options.quick)
     except ScriptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

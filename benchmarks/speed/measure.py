@@ -50,14 +50,32 @@ def run_script(side: str, case: str, python: str, *options: str) -> dict[str, An
     return json.loads(lines[-1].removeprefix(MARK))
 
 
-def cold(side: str, case: str, python: str, runs: int, *, cache: str = "") -> dict[str, Any]:
-    """Return medians over fresh processes; with a cache, after one process that filled it."""
-    options = ["--mode", "cold", *(["--cache", cache] if cache else [])]
-    # the first process finds files that are not in memory yet, or fills the cache: it does not count
-    run_script(side, case, python, *options)
-    found = [run_script(side, case, python, *options) for _ in range(runs)]
-    first = {name: statistics.median(run["first"][name] for run in found) for name in found[0]["first"]}
-    return {"first": first, "loadavg": found[-1]["loadavg"], "runs": [run["first"] for run in found]}
+def cold(case: str, kinds: dict[str, tuple[str, str, str]], runs: int) -> dict[str, dict[str, Any]]:
+    """Return medians over fresh processes, which take turns so that a busy moment hits all kinds alike.
+
+    Parameters
+    ----------
+    case
+        Name of the case.
+    kinds
+        Name of a kind to side, interpreter, and folder of a compilation cache or "".
+    runs
+        Number of processes of each kind; one more goes before, which fills file system and compilation caches.
+    """
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in kinds}
+    for number in range(runs + 1):
+        for name, (side, python, cache) in kinds.items():
+            run = run_script(side, case, python, "--mode", "cold", *(["--cache", cache] if cache else []))
+            if number:
+                found[name].append(run)
+    out = {}
+    for name, done in found.items():
+        first, least = (
+            {phase: pick(run["first"][phase] for run in done) for phase in done[0]["first"]}
+            for pick in (statistics.median, min)
+        )
+        out[name] = {"first": first, "least": least, "runs": done}
+    return out
 
 
 def warm(side: str, case: str, python: str, repeats: int, quick: bool) -> dict[str, Any]:

@@ -9,20 +9,22 @@ import numpy as np
 
 __all__ = ["agreement", "format_table", "phases"]
 
+END = "start to fitted result"
+
 
 def _warm(side: dict[str, Any] | None, name: str) -> dict[str, float] | None:
     if side is None:
         return None
-    times = side["warm"]["warm"].get(name)
+    times = side["warm"].get(name)
     if times:
         return {"median_s": statistics.median(times), "min_s": min(times), "n": len(times)}
-    first = side["warm"]["first"].get(name)
+    first = side["first"].get(name)
     return None if first is None else {"median_s": first, "min_s": first, "n": 1}
 
 
 def phases(out: dict[str, Any]) -> list[dict[str, Any]]:
     """Return rows: phase, whether cold or warm, both times [s] and their ratio."""
-    ours, theirs = out["gjax"], out.get("gammapy")
+    ours, theirs = out["warm"]["gjax"], out["warm"].get("gammapy")
     rows = []
 
     def add(phase: str, kind: str, mine: float | None, other: float | None, **more: Any) -> None:
@@ -30,19 +32,18 @@ def phases(out: dict[str, Any]) -> list[dict[str, Any]]:
         rows.append({"phase": phase, "kind": kind, "gjax_s": mine, "gammapy_s": other, "ratio": ratio, **more})
 
     add("import of the package", "cold", out["import_gjax_s"], out.get("import_gammapy_s"))
-    other = theirs["cold"]["first"] if theirs else {}
-    for name, seconds in ours["cold"]["first"].items():
-        if not name.startswith("import g"):
-            add(name, "cold", seconds, other.get(name))
-    cached = ours["cold with compilation cache"]["first"]["start to fitted result"]
-    add("start to fitted result", "cold, compilation cache", cached, other.get("start to fitted result"))
-    for name in ours["warm"]["first"]:
-        mine = _warm(ours, name)
-        if mine is None or name not in ours["warm"]["warm"]:
-            continue
-        both = _warm(theirs, name)
-        compile_s = max(0.0, ours["warm"]["first"][name] - mine["median_s"])
-        scaled = bool(theirs and theirs["warm"].get(name.replace("flux points", "points"), {}).get("scaled"))
+    other = out["cold"].get("gammapy", {"first": {}, "least": {}})
+    for kind, name in (("cold", "gjax"), ("cold, compilation cache", "gjax, compilation cache")):
+        mine = out["cold"][name]
+        for phase, seconds in mine["first"].items():
+            if phase == END or (kind == "cold" and not phase.startswith("import g")):
+                least = {"gjax_min_s": mine["least"][phase], "gammapy_min_s": other["least"].get(phase)}
+                add(phase, kind, seconds, other["first"].get(phase), **least)
+    for name in ours["warm"]:
+        mine, both = _warm(ours, name), _warm(theirs, name)
+        assert mine is not None
+        compile_s = max(0.0, ours["first"][name] - mine["median_s"])
+        scaled = bool(theirs and theirs.get(name.replace("flux points", "points"), {}).get("scaled"))
         add(
             name,
             "warm",
@@ -59,9 +60,9 @@ def phases(out: dict[str, Any]) -> list[dict[str, Any]]:
 
 def agreement(out: dict[str, Any]) -> dict[str, Any]:
     """Return differences between both sides: statistic, best fits in errors, errors, flux points."""
-    if "gammapy" not in out:
+    if "gammapy" not in out["warm"]:
         return {}
-    ours, theirs = out["gjax"]["warm"], out["gammapy"]["warm"]
+    ours, theirs = out["warm"]["gjax"], out["warm"]["gammapy"]
     found: dict[str, Any] = {}
     for name, fit in theirs["fits"].items():
         mine, best = ours["fits"].get(name), fit.get("accurate", fit)
@@ -105,7 +106,7 @@ def format_table(out: dict[str, Any]) -> str:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
         notes = []
         if row.get("gjax_first_minus_warm_s", 0) > 0.05:
-            notes.append(f"first call {_time(row['gjax_first_minus_warm_s'])} more: compilation")
+            notes.append(f"first call {_time(row['gjax_first_minus_warm_s'])} longer")
         if row.get("gammapy_scaled"):
             notes.append("Gammapy measured in 3 bands and scaled to 19")
         numbers = f"{_time(row['gjax_s']):>10} {_time(row['gammapy_s']):>10} {ratio:>8}"
