@@ -9,6 +9,5 @@ from gjax.folding._radial import bessel_j0 as bessel_j0
 from gjax.folding._radial import profile_coefficients as profile_coefficients
 from gjax.folding._radial import separation as separation
 from gjax.folding._radial import spline_profile as spline_profile
-from gjax.folding._radial import unit_vector as unit_vector
 from gjax.folding._spectrum import fold_spectrum as fold_spectrum
 from gjax.folding._spectrum import scaled_edges as scaled_edges

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, unit_vector
+from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile
 
 __all__ = ["FixedFold", "RadialFold", "cube_bins", "fold_cube", "radial_shape"]
 
@@ -34,6 +34,8 @@ class RadialFold(eqx.Module):
         Bins that count, shape (pixels, energy).
     bins
         For every bin with counts its place in the flattened cutout, or the size of the cutout if outside.
+    psf_is_reco
+        True where the PSF belongs to reconstructed energies and acts after the energy dispersion.
     """
 
     vectors: Array
@@ -46,6 +48,7 @@ class RadialFold(eqx.Module):
     step: Array
     mask: Array
     bins: Array
+    psf_is_reco: bool = eqx.field(static=True, default=False)
 
 
 class FixedFold(eqx.Module):
@@ -64,13 +67,12 @@ class FixedFold(eqx.Module):
 
 
 def radial_shape(fold: RadialFold, spatial: Any) -> Array:
-    """Return the fraction of a source's photons per pixel and true energy, shape (pixels, energy_true)."""
+    """Return the fraction of a source's photons per pixel and energy of the PSF, shape (pixels, energies)."""
     radii, weights = spatial.radial_nodes()
     # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
     shape = bessel_j0(fold.wavenumber[:, None] * radii) @ weights
     coefficients = profile_coefficients(fold.psf, shape, fold.basis)
-    position = unit_vector(spatial.lon_0, spatial.lat_0, spatial.frame)
-    radius = separation(fold.vectors, position)
+    radius = separation(fold.vectors, spatial.unit_vector("icrs"))
     return spline_profile(coefficients, radius, fold.step) * fold.solid_angle[:, None]
 
 
@@ -86,8 +88,10 @@ def fold_cube(flux: Array, fold: RadialFold, spatial: Any) -> Array:
     spatial
         Spatial model with arrays in place of parameters.
     """
-    photons = radial_shape(fold, spatial) * fold.exposure * flux
-    return jnp.matmul(photons, fold.edisp, precision="highest")
+    shape = radial_shape(fold, spatial)
+    if fold.psf_is_reco:
+        return shape * jnp.matmul(fold.exposure * flux, fold.edisp, precision="highest")
+    return jnp.matmul(shape * fold.exposure * flux, fold.edisp, precision="highest")
 
 
 def cube_bins(npred: Array, fold: RadialFold) -> Array:

@@ -13,34 +13,9 @@ The flat sky is exact to (r / 1 rad)^2 / 6, which is 5e-5 at one degree.
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", "unit_vector"]
-
-#: Rows are the galactic x, y and z axes in equatorial (ICRS) coordinates (Hipparcos catalogue, ESA SP-1200).
-GALACTIC = np.array(
-    [
-        [-0.0548755604162154, -0.8734370902348850, -0.4838350155487132],
-        [0.4941094278755837, -0.4448296299600112, 0.7469822444972189],
-        [-0.8676661490190047, -0.1980763734312015, 0.4559837761750669],
-    ]
-)
-
-
-def unit_vector(lon: Array, lat: Array, frame: str) -> Array:
-    """Return the ICRS unit vector of a direction, shape (..., 3).
-
-    Parameters
-    ----------
-    lon, lat
-        Direction [deg].
-    frame
-        "icrs" or "galactic".
-    """
-    lon, lat = jnp.deg2rad(lon), jnp.deg2rad(lat)
-    vector = jnp.stack([jnp.cos(lat) * jnp.cos(lon), jnp.cos(lat) * jnp.sin(lon), jnp.sin(lat)], axis=-1)
-    return vector @ jnp.asarray(GALACTIC, vector.dtype) if frame == "galactic" else vector
+__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile"]
 
 
 def separation(vectors: Array, position: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from gjax.errors import FitError
 from gjax.folding import FixedFold, RadialFold
 from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transform, radial_grid
+from gjax.irf import EDispKernel
 
 __all__ = ["CubeArrays", "cube_arrays", "cube_fields", "fixed_fold", "radial_fold", "radial_reach"]
 
@@ -153,6 +154,7 @@ def radial_fold(
     edisp: np.ndarray,
     pixels: np.ndarray,
     size: tuple[int, int],
+    psf_is_reco: bool = False,
 ) -> RadialFold:
     """Return what one symmetric source needs of one dataset.
 
@@ -172,6 +174,8 @@ def radial_fold(
         Pixels of the cutout.
     size
         Numbers of pixels and of bins with counts after padding.
+    psf_is_reco
+        True where the PSF is given per reconstructed energy.
     """
     n_pixels, n_bins = size
     n, n_energy = len(pixels), cube.counts.shape[0]
@@ -192,10 +196,19 @@ def radial_fold(
     bins[: len(local)] = np.where(local >= 0, local * n_energy + energy_bin, outside)
     side = float(np.sqrt(solid_angle[0])) if n else 0.0
     transform = psf_transform(*psf, grid.wavenumber) * pixel_transform(side, grid.wavenumber)
-    step = np.asarray(grid.step)
-    return RadialFold(
-        vectors, solid_angle, exposure, edisp, transform, grid.wavenumber, grid.basis, step, mask, bins  # type: ignore[arg-type]
-    )
+    fields: dict[str, Any] = {
+        "vectors": vectors,
+        "solid_angle": solid_angle,
+        "exposure": exposure,
+        "edisp": edisp,
+        "psf": transform,
+        "wavenumber": grid.wavenumber,
+        "basis": grid.basis,
+        "step": np.asarray(grid.step),
+        "mask": mask,
+        "bins": bins,
+    }
+    return RadialFold(**fields, psf_is_reco=psf_is_reco)
 
 
 def fixed_fold(cube: CubeArrays, counts_per_flux: np.ndarray, edisp: np.ndarray, n_bins: int) -> FixedFold:
@@ -217,6 +230,27 @@ def fixed_fold(cube: CubeArrays, counts_per_flux: np.ndarray, edisp: np.ndarray,
     occupied[: len(pixel)] = counts_per_flux[:, pixel].T * edisp[:, energy_bin].T
     total = np.einsum("tp,rp,tr->t", counts_per_flux, cube.mask.astype(float), edisp, optimize=True)
     return FixedFold(occupied, total - occupied.sum(axis=0))  # type: ignore[arg-type]
+
+
+def psf_at(dataset: Any, position: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return radii [deg], PSF (energies, radii), and whether the energies are reconstructed ones."""
+    if dataset.psf is None:
+        # no PSF: all within a hundredth of a pixel
+        side = float(np.sqrt(dataset.counts.geom.to_image().solid_angle().to_value("deg2").mean()))
+        n = dataset.exposure.data.shape[0]
+        return np.array([0.005 * side]), np.ones((n, 1)), False
+    rad, values = dataset.psf.radial_profile(position)
+    return rad.to_value("deg"), np.asarray(values, dtype=float), dataset.psf.energy_name == "energy"
+
+
+def edisp_at(dataset: Any, position: Any) -> np.ndarray:
+    """Return the energy dispersion (energy_true, energy) at a position."""
+    axis = dataset.counts.geom.axes["energy"]
+    if dataset.edisp is None:
+        return EDispKernel.from_diagonal_response(dataset.exposure.geom.axes["energy_true"], axis).pdf_matrix
+    if hasattr(dataset.edisp, "pdf_matrix"):
+        return np.asarray(dataset.edisp.pdf_matrix, dtype=float)
+    return np.asarray(dataset.edisp.get_edisp_kernel(energy_axis=axis, position=position).pdf_matrix, dtype=float)
 
 
 def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:

@@ -11,8 +11,9 @@ import numpy as np
 
 from gjax.datasets import FluxPointsDataset, SpectrumDataset, SpectrumDatasetOnOff
 from gjax.errors import FitError
+from gjax.freeze._cubes import CubeArrays, cube_arrays, cube_fields
 from gjax.irf import EDispKernel
-from gjax.likelihood import AbstractBucket, CashSpectra, FluxPointSets, OnOffSpectra
+from gjax.likelihood import AbstractBucket, CashCubes, CashSpectra, FluxPointSets, OnOffSpectra
 
 __all__ = ["FrozenDatasets", "freeze_datasets", "ladder"]
 
@@ -31,12 +32,15 @@ class FrozenDatasets:
         Number of bins of every dataset before padding.
     undefined
         Messages about bins without a defined statistic, which are left out.
+    cubes
+        The arrays of map datasets by position in the list given: sources are folded into them.
     """
 
     buckets: tuple[AbstractBucket, ...]
     members: tuple[tuple[int, ...], ...]
     sizes: tuple[int, ...]
     undefined: tuple[str, ...]
+    cubes: dict[int, CubeArrays] = dataclasses.field(default_factory=dict)
 
 
 def ladder(size: int) -> int:
@@ -145,15 +149,20 @@ def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict
     return FluxPointSets, arrays, None
 
 
-def _shape_of(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
+    if kind is CashCubes:
+        n_energy, n_true = len(arrays.energy), len(arrays.edges) - 1
+        return n_energy, n_true, ladder(len(arrays.occupied))
     if "edisp" in arrays:
         return ladder(arrays["edisp"].shape[0]), ladder(arrays["edisp"].shape[1])
     return (ladder(len(arrays["mask"])),)
 
 
-def _stack(
-    kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[dict[str, np.ndarray]]
-) -> AbstractBucket:
+def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
+    if kind is CashCubes:
+        cubes = [cube_fields(cube, shape[2]) for cube in parts]
+        return CashCubes(**{key: jnp.asarray(np.stack([fields[key] for fields in cubes])) for key in cubes[0]})
+
     def one(key: str, array: np.ndarray) -> np.ndarray:
         if key == "edges":
             return _pad_edges(array, shape[0])
@@ -177,21 +186,32 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
     TypeError
         If an element is no dataset.
     """
-    groups: dict[tuple[Any, ...], list[tuple[int, dict[str, np.ndarray]]]] = {}
+    groups: dict[tuple[Any, ...], list[tuple[int, Any]]] = {}
     sizes, undefined = [], []
+    cubes: dict[int, CubeArrays] = {}
+    kind: type[AbstractBucket]
     for position, dataset in enumerate(datasets):
+        arrays: Any
+        if getattr(dataset, "tag", "") == "MapDataset":
+            kind, message = CashCubes, None
+            arrays = cubes[position] = cube_arrays(dataset)
+            if not arrays.mask.any():
+                undefined.append(f"dataset {dataset.name!r}: the masks leave no bin")
+            sizes.append(ladder(len(arrays.occupied)) + 1)
+            groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
+            continue
         if isinstance(dataset, FluxPointsDataset):
             kind, arrays, message = _flux_points(dataset)
         elif isinstance(dataset, SpectrumDataset | SpectrumDatasetOnOff):
             kind, arrays, message = _spectrum(dataset)
         else:
-            raise TypeError(f"cannot fit a {type(dataset).__name__}; expected spectrum or flux point datasets")
+            raise TypeError(f"cannot fit a {type(dataset).__name__}; expected spectrum or flux point datasets, or maps")
         if not arrays["mask"].any():
             message = f"dataset {dataset.name!r}: the masks leave no bin"
         if message:
             undefined.append(message)
         sizes.append(len(arrays["mask"]))
-        groups.setdefault((kind, _shape_of(arrays)), []).append((position, arrays))
+        groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
     buckets = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
     members = tuple(tuple(position for position, _ in found) for found in groups.values())
-    return FrozenDatasets(buckets, members, tuple(sizes), tuple(undefined))
+    return FrozenDatasets(buckets, members, tuple(sizes), tuple(undefined), cubes)

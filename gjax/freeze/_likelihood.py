@@ -14,10 +14,11 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
-from gjax.freeze._models import build_problem
+from gjax.freeze._folds import GroupFolds
+from gjax.freeze._images import cube_backgrounds, cube_signals
+from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
-from gjax.maps import RegionNDMap
 from gjax.models import Models
 
 __all__ = ["Likelihood"]
@@ -58,19 +59,21 @@ class Likelihood:
     2.09
     """
 
-    def __init__(self, datasets: Any, models: Any, *, _frozen: FrozenDatasets | None = None) -> None:
+    def __init__(self, datasets: Any, models: Any, *, _from: Likelihood | None = None) -> None:
         is_many = isinstance(datasets, Sequence) or (hasattr(datasets, "__iter__") and hasattr(datasets, "__len__"))
         self.datasets: list[Any] = list(datasets) if is_many else [datasets]
         if not self.datasets:
             raise FitError("there is no dataset to fit")
-        self.frozen = freeze_datasets(self.datasets) if _frozen is None else _frozen
+        self.frozen: FrozenDatasets = freeze_datasets(self.datasets) if _from is None else _from.frozen
         names = self.names
         for name in names:
             if names.count(name) > 1:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
-        self.problem, self.table = build_problem(self.models, names, self.frozen)
-        if _frozen is None:
+        known: tuple[GroupFolds, ...] = () if _from is None else _from.folds
+        self.folds: tuple[GroupFolds, ...]
+        self.problem, self.table, self.folds = build_problem(self.models, self.datasets, self.frozen, known)
+        if _from is None:
             for message in self.frozen.undefined:
                 log.warning(message)
             if not jax.config.read("jax_enable_x64"):
@@ -135,7 +138,7 @@ class Likelihood:
 
     def with_models(self, models: Any) -> Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
-        return Likelihood(self.datasets, models, _frozen=self.frozen)
+        return Likelihood(self.datasets, models, _from=self)
 
     def freeze(self, *patterns: str) -> Likelihood:
         """Return a likelihood with the matching parameters frozen (``"background.*"``)."""
@@ -158,14 +161,15 @@ class Likelihood:
                 out[i] = row[: self.frozen.sizes[i]]
         return {self.names[i]: out[i] for i in range(len(self.datasets))}
 
-    def _as_maps(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    def _as_maps(self, arrays: dict[str, np.ndarray], cubes: dict[int, np.ndarray]) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        for dataset in self.datasets:
-            values = arrays[dataset.name]
+        for i, dataset in enumerate(self.datasets):
             counts = getattr(dataset, "counts", None)
-            out[dataset.name] = (
-                values if counts is None else RegionNDMap(counts.geom, data=values.reshape(counts.data.shape))
-            )
+            if counts is None:
+                out[dataset.name] = arrays[dataset.name]
+                continue
+            values = cubes[i] if i in cubes else arrays[dataset.name].reshape(counts.data.shape)
+            out[dataset.name] = type(counts).from_geom(counts.geom, data=values)
         return out
 
     def npred_signal(self, models: Models | None = None, *, source: str | None = None) -> dict[str, Any]:
@@ -180,22 +184,18 @@ class Likelihood:
         """
         likelihood = self if models is None else self.with_models(models)
         x = likelihood.padded(likelihood.x0)
+        cubes = cube_signals(likelihood, source) if self.frozen.cubes else {}
         if source is None:
-            return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)))
+            return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)), cubes)
         group, position = likelihood.locate(source)
         per_group = compiled.compiled_source_prediction(likelihood.problem, x)
-        return self._as_maps(self._spread([bucket[position] for bucket in per_group[group]]))
+        return self._as_maps(self._spread([bucket[position] for bucket in per_group[group]]), cubes)
 
     def locate(self, source: str) -> tuple[int, int]:
         """Return group and position of a source in the problem."""
         self.models[source]
-        kinds: dict[Any, list[str]] = {}
-        skeletons, _ = self.models.freeze_tree()
-        for model, skeleton in zip(self.models, skeletons):
-            if hasattr(model, "spectral_model"):
-                leaves, structure = jax.tree_util.tree_flatten(skeleton.spectral_model)
-                kinds.setdefault((structure, tuple(np.shape(leaf) for leaf in leaves)), []).append(model.name)
-        for number, names in enumerate(kinds.values()):
+        for number, found in enumerate(source_kinds(self.models, self.models.freeze_tree()[0])):
+            names = [model.name for model, _ in found]
             if source in names:
                 return number, names.index(source)
         raise KeyError(f"{source!r} is not a source; sources are: {', '.join(m.name for m in self.models.sources)}")
@@ -204,7 +204,7 @@ class Likelihood:
         """Return the background per dataset: as given, or profiled from on and off counts; 0 for flux points."""
         likelihood = self if models is None else self.with_models(models)
         parts = compiled.compiled_background(likelihood.problem, likelihood.padded(likelihood.x0))
-        return self._as_maps(self._spread(parts))
+        return self._as_maps(self._spread(parts), cube_backgrounds(likelihood) if self.frozen.cubes else {})
 
     def npred(self, models: Models | None = None) -> dict[str, Any]:
         """Return signal plus background per dataset."""

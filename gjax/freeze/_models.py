@@ -11,11 +11,13 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze._datasets import FrozenDatasets, ladder
-from gjax.likelihood import Problem, SourceGroup
-from gjax.models import InstrumentModel, Models, SkyModel, applies_to
+from gjax.freeze._folds import GroupFolds, is_near, is_symmetric, make_folds
+from gjax.likelihood import BackgroundGroup, Problem, SourceGroup
+from gjax.models import FoVBackgroundModel, InstrumentModel, Models, SkyModel, applies_to
+from gjax.models._background import dataset_skeleton
 from gjax.parameters import ParameterTable
 
-__all__ = ["build_problem", "free_index"]
+__all__ = ["build_problem", "free_index", "source_kinds"]
 
 
 def free_index(free: np.ndarray) -> np.ndarray:
@@ -25,23 +27,59 @@ def free_index(free: np.ndarray) -> np.ndarray:
     return np.concatenate([found, np.full(ladder(max(len(found), 1)) - len(found), n)]).astype(np.int32)
 
 
-def _groups(
-    sources: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets
-) -> tuple[SourceGroup, ...]:
-    kinds: dict[Any, list[tuple[SkyModel, list[Any]]]] = {}
-    for model, skeleton in sources:
-        leaves, structure = jax.tree_util.tree_flatten(skeleton.spectral_model)
-        key = (structure, tuple(np.shape(leaf) for leaf in leaves))
-        kinds.setdefault(key, []).append((model, leaves))
-    groups = []
-    for (structure, _), found in kinds.items():
-        stacked = [jnp.asarray(np.stack(column)) for column in zip(*(leaves for _, leaves in found))]
-        applies = tuple(
-            jnp.asarray([[float(applies_to(model, names[i])) for i in members] for model, _ in found])
-            for members in frozen.members
+def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[SkyModel, Any]]]:
+    """Sort the sources of a model list by kind: those of one kind are stacked and evaluated together."""
+    kinds: dict[Any, list[tuple[SkyModel, Any]]] = {}
+    for model, skeleton in zip(models, skeletons):
+        if isinstance(model, SkyModel):
+            leaves, structure = jax.tree_util.tree_flatten((skeleton.spectral_model, skeleton.spatial_model))
+            key = (structure, tuple(np.shape(leaf) for leaf in leaves), is_symmetric(model))
+            kinds.setdefault(key, []).append((model, skeleton))
+    return list(kinds.values())
+
+
+def _stack(trees: list[Any]) -> Any:
+    return jax.tree_util.tree_map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
+
+
+def _group(found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any) -> SourceGroup:
+    sees = folds.sees if folds else [1.0 for _ in frozen.members]
+    applies = tuple(
+        jnp.asarray(np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen)
+        for members, seen in zip(frozen.members, sees)
+    )
+    spectral = _stack([skeleton.spectral_model for _, skeleton in found])
+    spatial = _stack([skeleton.spatial_model for _, skeleton in found]) if folds else None
+    return SourceGroup(spectral, spatial, applies, folds.folds if folds else tuple(None for _ in frozen.members))
+
+
+def _backgrounds(
+    pairs: Sequence[tuple[Any, Any]], names: Sequence[str], frozen: FrozenDatasets
+) -> tuple[BackgroundGroup | None, ...]:
+    found: dict[int, Any] = {}
+    for model, skeleton in pairs:
+        if not isinstance(model, FoVBackgroundModel):
+            continue
+        if model.has_gradient:
+            raise FitError(f"background {model.name!r}: a gradient over the field of view cannot be fitted yet")
+        for i in (i for i in frozen.cubes if applies_to(model, names[i])):
+            if i in found:
+                raise FitError(f"dataset {names[i]!r}: more than one background model acts on it")
+            found[i] = dataset_skeleton(model, skeleton, names[i]).spectral_model
+    groups: list[BackgroundGroup | None] = []
+    for members in frozen.members:
+        known = [found[i] for i in members if i in found]
+        if not known:
+            groups.append(None)
+            continue
+        if len({jax.tree_util.tree_structure(skeleton) for skeleton in known}) > 1:
+            raise FitError("background models of one kind of dataset must be of one kind")
+        # a dataset without a model borrows one, which has_model switches off
+        groups.append(
+            BackgroundGroup(
+                _stack([found.get(i, known[0]) for i in members]), jnp.asarray([i in found for i in members])
+            )
         )
-        skeleton = jax.tree_util.tree_unflatten(structure, stacked)
-        groups.append(SourceGroup(skeleton, None, applies, tuple(None for _ in frozen.members)))
     return tuple(groups)
 
 
@@ -68,8 +106,17 @@ def _nuisance(
     return tuple(jnp.asarray([entries[i] for i in members], dtype=jnp.int32) for members in frozen.members)
 
 
-def build_problem(models: Models, names: Sequence[str], frozen: FrozenDatasets) -> tuple[Problem, ParameterTable]:
-    """Return the problem of models on frozen datasets, and its parameter table.
+def build_problem(
+    models: Models, datasets: Sequence[Any], frozen: FrozenDatasets, known: Sequence[GroupFolds] = ()
+) -> tuple[Problem, ParameterTable, tuple[GroupFolds, ...]]:
+    """Return the problem of models on frozen datasets, its parameter table, and the folds of its sources.
+
+    Parameters
+    ----------
+    models, datasets, frozen
+        What to join.
+    known
+        Folds made before, used again where the sources are the same and still near.
 
     Raises
     ------
@@ -78,17 +125,26 @@ def build_problem(models: Models, names: Sequence[str], frozen: FrozenDatasets) 
     """
     if not models.sources:
         raise FitError("there is no source to fit: give at least one SkyModel")
+    names = [str(dataset.name) for dataset in datasets]
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
-    sources = [(model, skeleton) for model, skeleton in pairs if isinstance(model, SkyModel)]
     instruments = [(model, skeleton) for model, skeleton in pairs if isinstance(model, InstrumentModel)]
+    groups, folds = [], []
+    for found in source_kinds(models, skeletons):
+        made = None
+        if frozen.cubes:
+            members = [model for model, _ in found]
+            old = [fold for fold in known if is_near(fold, members)]
+            made = old[0] if old else make_folds(members, list(datasets), frozen)
+            folds.append(made)
+        groups.append(_group(found, names, frozen, made))
     problem = Problem(
         table=table.freeze(),
         index=jnp.asarray(free_index(table.free)),
-        groups=_groups(sources, names, frozen),
+        groups=tuple(groups),
         buckets=frozen.buckets,
         energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
         exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
-        backgrounds=tuple(None for _ in frozen.members),
+        backgrounds=_backgrounds(pairs, names, frozen),
     )
-    return problem, table
+    return problem, table, tuple(folds)

@@ -16,6 +16,7 @@ from gjax.likelihood._problem import BackgroundGroup as BackgroundGroup
 from gjax.likelihood._problem import Problem as Problem
 from gjax.likelihood._problem import SourceGroup as SourceGroup
 from gjax.likelihood._problem import background_norms as background_norms
+from gjax.likelihood._problem import cube_npred as cube_npred
 from gjax.likelihood._problem import full_theta as full_theta
 from gjax.likelihood._problem import predict as predict
 from gjax.likelihood._problem import predict_sources as predict_sources

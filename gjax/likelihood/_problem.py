@@ -22,6 +22,7 @@ __all__ = [
     "Problem",
     "SourceGroup",
     "background_norms",
+    "cube_npred",
     "full_theta",
     "predict",
     "predict_sources",
@@ -136,6 +137,30 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array) -> 
     folds = group.folds[number]
     if isinstance(bucket, CashCubes) and folds is None:
         return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
+    return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
+
+
+def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) -> Array | None:
+    """Return the counts of a group of sources on their cutouts, shape (sources, datasets, pixels, energy).
+
+    For sources folded once it is their flux in true energy, shape (sources, datasets, energy_true); None for buckets
+    that hold no cubes.
+    """
+    bucket: Any = problem.buckets[number]
+    folds = group.folds[number]
+    if folds is None:
+        return None
+
+    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> Array:
+        edges, factor = bucket.edges, applies
+        if problem.energy_scale is not None:
+            z, norm = _nuisances(problem, number, theta)
+            edges, factor = scaled_edges(edges, z), norm * applies
+        flux = fill(skeleton, theta).integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+        if isinstance(folds, FixedFold):
+            return flux
+        return jax.vmap(fold_cube, in_axes=(0, 0, None))(flux, folds, fill(spatial, theta))
+
     return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
 
 
