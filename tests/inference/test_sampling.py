@@ -87,7 +87,6 @@ def conditional(points, value):
 
 
 KNOWN = GaussianPrior(2e-11, 1e-16)
-MEAN_SIGMA = "set by conditional"
 
 
 def bounded(points, prior):
@@ -166,12 +165,16 @@ def test_improper_priors_are_named(points):
 def test_priors_are_those_of_the_likelihood_not_of_the_fit_given(points):
     """A fit without priors is a good place to start, but says nothing about the posterior."""
     free = Likelihood(points, models(None, None))
-    mean, sigma = 1.0e-11, 1e-14
-    narrow = free.with_models(models(KNOWN, GaussianPrior(mean, sigma)))
+    means, sigmas = (2e-11, 1e-11), (5e-13, 3e-13)
+    narrow = free.with_models(models(*(GaussianPrior(m, s) for m, s in zip(means, sigmas))))
     posterior = narrow.sample(jax.random.key(5), result=free.fit(), **OPTIONS)
-    draws = posterior.flat("soft.spectral.amplitude")
-    assert draws.mean() == pytest.approx(mean, abs=5 * sigma)
-    assert draws.std() == pytest.approx(sigma, rel=0.3, abs=0)
+    mean, covariance = exact(points, means, sigmas)
+    sigma = np.sqrt(np.diag(covariance))
+    assert (sigma < 0.5 * np.sqrt(np.diag(free.fit().covariance))).all()
+    for name, m, s in zip(("hard", "soft"), mean, sigma):
+        draws = posterior.flat(f"{name}.spectral.amplitude")
+        assert draws.mean() == pytest.approx(m, abs=0.2 * s)
+        assert draws.std() == pytest.approx(s, rel=0.12, abs=0)
     with pytest.raises(ValueError, match="the fit given has other free parameters"):
         narrow.sample(jax.random.key(5), result=free.freeze("soft.*").fit(), **OPTIONS)
 
