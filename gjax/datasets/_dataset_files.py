@@ -10,11 +10,12 @@ from typing import Any
 import yaml
 
 from gjax.errors import ConfigError, MissingDataError
-from gjax.fits import expand_path, write_atomic
+from gjax.fits import expand_path, open_fits, write_atomic
 
 __all__ = ["INDEX", "find_datasets", "write_index"]
 
 INDEX = "datasets.yaml"
+TYPES = ("SpectrumDatasetOnOff", "FluxPointsDataset", "MapDataset", "MapDatasetOnOff")
 
 
 def write_index(path: Path, entries: list[dict[str, Any]], *, overwrite: bool = False) -> Path:
@@ -38,16 +39,33 @@ def find_datasets(path: str | PathLike[str]) -> list[tuple[str, str | None, Path
         return _read_index(expanded)
     if any(sign in expanded.name or sign in str(expanded.parent) for sign in "*?["):
         files = [Path(name) for name in sorted(glob.glob(str(expanded), recursive=True))]
-        return _spectra(files, f"{expanded}: no spectrum fits this pattern")
-    return [("SpectrumDatasetOnOff", None, expanded)]
+        chosen = _without_responses(files)
+        if not chosen:
+            raise MissingDataError(f"{expanded}: no dataset (spectrum or maps) fits this pattern")
+        return [(_kind(file), None, file) for file in chosen]
+    return [(_kind(expanded), None, expanded)]
+
+
+def _kind(path: Path) -> str:
+    """Type of the dataset in a FITS file, from the names of its HDUs."""
+    with open_fits(path) as hdus:
+        names = {hdu.name for hdu in hdus}
+        if "SPECTRUM" in names or not names & {"COUNTS", "COUNTS_OFF", "EXPOSURE", "BACKGROUND"}:
+            return "SpectrumDatasetOnOff"
+        on_off = bool(names & {"COUNTS_OFF", "ACCEPTANCE", "ACCEPTANCE_OFF"})
+    return "MapDatasetOnOff" if on_off else "MapDataset"
 
 
 def _spectra(files: list[Path], message: str) -> list[tuple[str, str | None, Path]]:
     """The PHA files among files, known by their names."""
-    chosen = [file for file in files if not file.name.split(".")[0].endswith(("_arf", "_bkg", "_rmf"))]
+    chosen = _without_responses(files)
     if not chosen:
         raise MissingDataError(message)
     return [("SpectrumDatasetOnOff", None, file) for file in chosen]
+
+
+def _without_responses(files: list[Path]) -> list[Path]:
+    return [file for file in files if not file.name.split(".")[0].endswith(("_arf", "_bkg", "_rmf"))]
 
 
 def _read_index(path: Path) -> list[tuple[str, str | None, Path]]:
@@ -66,7 +84,9 @@ def _read_index(path: Path) -> list[tuple[str, str | None, Path]]:
         lacking = {"name", "type", "filename"} - set(entry)
         if lacking:
             raise ConfigError(f"{path}: dataset {number}: missing keys {', '.join(sorted(lacking))}")
-        if entry["type"] not in ("SpectrumDatasetOnOff", "FluxPointsDataset"):
-            raise ConfigError(f"{path}: dataset {number}: unknown type {entry['type']!r}")
+        if entry["type"] not in TYPES:
+            raise ConfigError(
+                f"{path}: dataset {number}: unknown type {entry['type']!r}, expected one of {', '.join(TYPES)}"
+            )
         found.append((entry["type"], str(entry["name"]), path.parent / entry["filename"]))
     return found

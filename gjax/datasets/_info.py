@@ -1,4 +1,4 @@
-"""Summary numbers of spectra."""
+"""Summary numbers of spectra and map datasets."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from gjax.datasets._map_fields import any_energy
 from gjax.datasets._significance import cash_significance, li_ma_significance, null_background, null_wstat
 
 __all__ = ["info_dict", "info_table"]
 
 
-def _total(region_map: Any, mask: np.ndarray) -> float:
-    return float(np.nan) if region_map is None else float(region_map.data[:, 0, 0][mask].sum())
+def _total(given: Any, mask: np.ndarray) -> float:
+    return float(np.nan) if given is None else float(np.sum(given.data, where=mask))
 
 
 def info_dict(dataset: Any, in_safe_data_range: bool = True) -> dict[str, Any]:
-    """Summary of a dataset, summed over energy.
+    """Summary of a dataset, summed over energy (and pixels).
 
     Parameters
     ----------
     dataset
-        `SpectrumDataset` or `SpectrumDatasetOnOff`.
+        `SpectrumDataset`, `SpectrumDatasetOnOff`, `MapDataset` or `MapDatasetOnOff`.
     in_safe_data_range
         Sum over safe bins only.
 
@@ -34,10 +35,9 @@ def info_dict(dataset: Any, in_safe_data_range: bool = True) -> dict[str, Any]:
         and ``stat_sum`` of the hypothesis of no source, exposure range, times, rates, numbers of bins; for on-off data
         off counts and acceptances.
     """
-    n_bins = dataset.energy_axis.nbin
-    everything = np.ones(n_bins, dtype=bool)
-    safe = everything if dataset.mask_safe is None else dataset.mask_safe.data[:, 0, 0]
-    fit = everything if dataset.mask is None else dataset.mask.data[:, 0, 0]
+    everything = np.ones(dataset.data_shape, dtype=bool)
+    safe = everything if dataset.mask_safe is None else dataset.mask_safe.data
+    fit = everything if dataset.mask is None else dataset.mask.data
     mask = safe if in_safe_data_range else everything
     counts = _total(dataset.counts, mask) if dataset.counts is not None else 0.0
     on_off = dataset.stat_type == "wstat"
@@ -70,7 +70,7 @@ def info_dict(dataset: Any, in_safe_data_range: bool = True) -> dict[str, Any]:
         "counts_rate": counts / livetime,
         "background_rate": background / livetime,
         "excess_rate": (counts - background) / livetime,
-        "n_bins": n_bins,
+        "n_bins": everything.size,
         "n_fit_bins": int(fit.sum()),
         "stat_type": dataset.stat_type,
         "stat_sum": stat_sum,
@@ -86,16 +86,21 @@ def _number(value: float) -> Any:
 def _exposure_range(dataset: Any) -> tuple[u.Quantity, u.Quantity]:
     if dataset.exposure is None:
         return u.Quantity(np.nan, "m2 s"), u.Quantity(np.nan, "m2 s")
-    values = dataset.exposure.data[dataset.exposure.data > 0]
+    data = dataset.exposure.data
+    if dataset.mask_safe is not None and data.shape[-2:] != (1, 1):
+        data = data[:, any_energy(dataset.mask_safe)]
+    values = data[data > 0]
     values = values if values.size else np.zeros(1)
     unit = dataset.exposure.unit
     return u.Quantity(values.min(), unit).to("m2 s"), u.Quantity(values.max(), unit).to("m2 s")
 
 
 def _cash(dataset: Any, fit: np.ndarray) -> float:
-    n, mu = dataset.counts.data[:, 0, 0][fit], dataset.background.data[:, 0, 0][fit]
+    total = float(np.sum(dataset.background.data, where=fit))
+    seen = fit & (dataset.counts.data > 0)
+    n, mu = dataset.counts.data[seen], dataset.background.data[seen]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(2 * (mu.sum() - np.where(n > 0, n * np.log(mu), 0.0).sum()))
+        return float(2 * (total - (n * np.log(mu)).sum()))
 
 
 def _on_off(
@@ -109,7 +114,7 @@ def _on_off(
         alpha = acceptance / off if off > 0 else np.nan
     npred, stat_sum, sqrt_ts = np.nan, np.nan, np.nan
     if np.isfinite(background) and dataset.counts is not None:
-        n_on_bin, n_off_bin, alpha_bin = (m.data[:, 0, 0] for m in (dataset.counts, dataset.counts_off, dataset.alpha))
+        n_on_bin, n_off_bin, alpha_bin = (m.data for m in (dataset.counts, dataset.counts_off, dataset.alpha))
         npred = float(null_background(n_on_bin, n_off_bin, alpha_bin)[mask].sum())
         stat_sum = float(null_wstat(n_on_bin, n_off_bin, alpha_bin)[fit].sum())
         sqrt_ts = float(li_ma_significance(counts, n_off, alpha))

@@ -11,7 +11,7 @@ import numpy as np
 from gjax.datasets._stacking import stack_acceptance
 from gjax.maps import MapAxis, RegionNDMap
 
-__all__ = ["resample_energy_axis", "slice_by_energy", "slice_by_idx"]
+__all__ = ["energy_slice", "resample_energy_axis", "slice_by_energy", "slice_by_idx"]
 
 RECO_FIELDS = ("counts", "background", "counts_off", "acceptance", "acceptance_off", "mask_safe", "mask_fit")
 
@@ -42,12 +42,27 @@ def slice_by_energy(dataset: Any, energy_min: Any = None, energy_max: Any = None
     ValueError
         If no bin is left.
     """
-    axis = dataset.energy_axis
+    return slice_by_idx(dataset, {"energy": energy_slice(dataset.energy_axis, energy_min, energy_max)}, name)
+
+
+def energy_slice(axis: MapAxis, energy_min: Any = None, energy_max: Any = None) -> slice:
+    """Bins between two energies, rounded to the nearest edges.
+
+    Raises
+    ------
+    ValueError
+        If no bin is left.
+
+    Examples
+    --------
+    >>> energy_slice(MapAxis.from_energy_bounds("1 TeV", "100 TeV", nbin=4), "3 TeV", None)
+    slice(1, 4, None)
+    """
     low = axis.edges[0] if energy_min is None else u.Quantity(energy_min)
     high = axis.edges[-1] if energy_max is None else u.Quantity(energy_max)
     groups = axis.group_table(u.Quantity([low.to(axis.unit), high.to(axis.unit)]))
     group = groups[groups["bin_type"] == "normal"][0]
-    return slice_by_idx(dataset, {"energy": slice(int(group["idx_min"]), int(group["idx_max"]) + 1)}, name)
+    return slice(int(group["idx_min"]), int(group["idx_max"]) + 1)
 
 
 def resample_energy_axis(dataset: Any, energy_axis: MapAxis, name: str | None = None) -> Any:

@@ -9,13 +9,14 @@ import numpy as np
 
 from gjax.datasets import _spectrum_tools as tools
 from gjax.datasets import _stacking
+from gjax.datasets._names import make_name
 from gjax.maps import RegionNDMap
 
 __all__ = ["stack_datasets"]
 
 
 def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_weights: str = "exposure") -> Any:
-    """Sum spectra of one kind into one spectrum.
+    """Sum spectra of one kind into one spectrum, or map datasets into one (see `stack_map_datasets`).
 
     Counts and backgrounds are summed inside each safe mask, exposures over datasets with any safe bin, the energy
     dispersion is averaged (see `gjax.datasets._stacking`), safe masks and fit masks are combined with "or", good time
@@ -24,13 +25,15 @@ def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_we
     Parameters
     ----------
     datasets
-        `SpectrumDataset` or `SpectrumDatasetOnOff`, all of one type and with the same energy axes.
+        `SpectrumDataset` or `SpectrumDatasetOnOff`, all of one type and with the same energy axes; or map datasets on
+        the geometry of the first or on cutouts of it.
     name
         Name of the result.
     edisp_weights
         What the energy dispersion is averaged with. "exposure": the stacked prediction is the sum of the predictions.
         "edisp_exposure": the exposure before containment correction, as Gammapy does, which shifts predictions by
-        some percent where the containment differs between runs; needs datasets with ``edisp_exposure``.
+        some percent where the containment differs between runs; needs datasets with ``edisp_exposure``. Map datasets
+        have no containment correction: both are the same for them.
 
     Raises
     ------
@@ -44,6 +47,8 @@ def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_we
     if edisp_weights not in ("exposure", "edisp_exposure"):
         raise ValueError(f"edisp_weights is {edisp_weights!r}, expected 'exposure' or 'edisp_exposure'")
     first = datasets[0]
+    if hasattr(first, "psf"):
+        return _stack_maps(datasets, name)
     for other in datasets[1:]:
         if type(other) is not type(first):
             raise ValueError(
@@ -90,6 +95,18 @@ def stack_datasets(datasets: Sequence[Any], *, name: str | None = None, edisp_we
         fields["meta_table"] = vstack(tables, metadata_conflicts="silent")
     fields["meta"] = _meta(chosen)
     return type(first)(**fields)
+
+
+def _stack_maps(datasets: list[Any], name: str | None) -> Any:
+    from gjax.datasets.map_stacking import stack_map_datasets
+
+    wrong = [d for d in datasets if type(d) is not type(datasets[0])]
+    if wrong:
+        first, other = datasets[0], wrong[0]
+        raise ValueError(
+            f"cannot stack {type(first).__name__} {first.name!r} and {type(other).__name__} {other.name!r}"
+        )
+    return stack_map_datasets(datasets[0].to_masked(), datasets[1:], name=name or make_name())
 
 
 def _meta(datasets: list[Any]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Datasets(MutableSequence[Any]):
         return tuple(u.Quantity([pair[i].to("TeV") for pair in pairs]) for i in (0, 1))  # type: ignore[return-value]
 
     def stack_reduce(self, name: str | None = None, *, edisp_weights: str = "exposure") -> Any:
-        """Sum all datasets into one.
+        """Sum all datasets into one; map datasets are summed on the geometry of the first.
 
         Parameters
         ----------
@@ -181,13 +181,14 @@ class Datasets(MutableSequence[Any]):
 
     @classmethod
     def read(cls, path: Any) -> Datasets:
-        """Read datasets from OGIP or flux-point files.
+        """Read datasets from files of spectra, maps or flux points.
 
         Parameters
         ----------
         path
-            A folder (with the index ``datasets.yaml`` that `write` leaves, otherwise every ``pha*.fits`` in it), a PHA
-            file, a pattern such as ``"spectra/*/pha_*.fits"``, such an index, or a list of these.
+            A folder (with the index ``datasets.yaml`` that `write` leaves, otherwise every ``pha*.fits`` in it), the
+            file of a spectrum (PHA) or of a map dataset, a pattern such as ``"spectra/*/pha_*.fits"``, an index file
+            as Gammapy writes it, or a list of these.
 
         Raises
         ------
@@ -197,19 +198,22 @@ class Datasets(MutableSequence[Any]):
         from tqdm import tqdm
 
         from gjax.datasets.flux_points_dataset import FluxPointsDataset
+        from gjax.datasets.map_dataset import MapDataset
+        from gjax.datasets.map_dataset_on_off import MapDatasetOnOff
         from gjax.datasets.spectrum_on_off import SpectrumDatasetOnOff
 
+        kinds = {kind.tag: kind for kind in (FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDatasetOnOff)}
         found: list[tuple[str, str | None, Path]] = []
         for item in [path] if isinstance(path, str | PathLike) else path:
             found.extend(find_datasets(item))
         datasets = cls()
         for tag, name, file in tqdm(found, desc="reading", disable=None if len(found) > MANY else True):
-            kind: Any = FluxPointsDataset if tag == FluxPointsDataset.tag else SpectrumDatasetOnOff
+            kind: Any = kinds[tag]
             datasets.append(kind.read(file, name=name))
         return datasets
 
     def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write datasets to a folder: OGIP files ``pha_obs{name}.fits``, flux points, and the index ``datasets.yaml``.
+        """Write datasets to a folder: ``pha_obs{name}.fits`` (OGIP), ``{name}.fits``, and ``datasets.yaml``.
 
         Parameters
         ----------

@@ -104,7 +104,7 @@ class TestErrors:
     def test_nothing_found(self, tmp_path):
         with pytest.raises(MissingDataError, match=r"no file pha\*.fits in this folder"):
             Datasets.read(tmp_path)
-        with pytest.raises(MissingDataError, match="no spectrum fits this pattern"):
+        with pytest.raises(MissingDataError, match="fits this pattern"):
             Datasets.read(tmp_path / "*.fits")
         with pytest.raises(MissingDataError, match=r"x\.yaml: no such file"):
             Datasets.read(tmp_path / "x.yaml")
@@ -116,7 +116,7 @@ class TestErrors:
         [
             ("[]", "expected a list under the key 'datasets'"),
             ("datasets: [{name: a}]", "dataset 0: missing keys filename, type"),
-            ("datasets: [{name: a, type: MapDataset, filename: b}]", "dataset 0: unknown type 'MapDataset'"),
+            ("datasets: [{name: a, type: Cube, filename: b}]", "dataset 0: unknown type 'Cube'"),
             ("datasets: [3]", "dataset 0: expected the keys"),
             ("datasets: [", "not valid YAML"),
         ],
