@@ -92,12 +92,15 @@ class WcsNDMap(Map):
         if self.is_bool:
             raise TypeError("a mask cannot be filled")
         flat, inside = self._flat_index(coords)
-        data = self._data.astype(np.result_type(self._data, float)) if weights is not None else self._data
+        given: Any = 1
+        data = self._data.copy()
         if weights is not None:
+            data = self._data.astype(np.result_type(self._data, float))
             weights = to_value(weights, self._unit, "weights") if isinstance(weights, u.Quantity) else weights
-            weights = np.broadcast_to(weights, inside.shape)[inside]
-        counts = np.bincount(flat[inside], weights=weights, minlength=data.size)
-        return self.copy(data=data + counts.reshape(data.shape))
+            given = np.broadcast_to(weights, inside.shape)[inside]
+        # Events are few compared to pixels: this is several times faster than a histogram of all pixels.
+        np.add.at(data.reshape(-1), flat[inside], given)
+        return self.copy(data=data)
 
     def fill_events(self, events: Any, weights: Any = None) -> WcsNDMap:
         """Return a map to which the events inside are added.
