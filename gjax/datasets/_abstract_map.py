@@ -246,7 +246,8 @@ class AbstractMapDataset:
         on_region
             Region on the sky.
         containment_correction
-            Multiply the exposure with the fraction of a point source at the centre of the region that is seen in it.
+            Weight the exposure with the point spread function around the centre of the circle ("circle": with its
+            containment in the circle, as Gammapy does).
         name
             Name of the result.
         """

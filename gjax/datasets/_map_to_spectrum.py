@@ -29,9 +29,9 @@ def map_to_spectrum(
     on_region
         Region on the sky, completely inside the map.
     containment_correction
-        False; True multiplies the exposure with the containment of the point spread function in the circle, as Gammapy
-        does; "pixels" weights the exposure of every pixel with the point spread function in it, so that a point source
-        at the centre gives the counts of the map also where the circle is only some pixels wide.
+        True sums the exposure of the pixels weighted with the point spread function around the centre, so that a point
+        source there gives the counts of the map. "circle" multiplies the mean exposure with the containment in the
+        circle, as Gammapy does: some percent off where the circle is only some pixels wide. False: no correction.
     name
         Name of the result; by default that of the dataset.
 
@@ -138,10 +138,10 @@ def _contained(
     if not isinstance(on_region, CircleSkyRegion):
         raise TypeError(f"a containment correction needs a circle, got a {type(on_region).__name__}")
     center = on_region.center
-    if containment_correction == "pixels":
+    if containment_correction is True:
         return _seen(dataset, inside, center)
-    if containment_correction is not True:
-        raise ValueError(f"containment_correction is {containment_correction!r}, expected True, False or 'pixels'")
+    if containment_correction != "circle":
+        raise ValueError(f"containment_correction is {containment_correction!r}, expected True, False or 'circle'")
     fraction = psf.containment(rad=on_region.radius, energy_true=axis.center, position=center)
     return values * np.ravel(np.asarray(fraction))
 
@@ -153,6 +153,7 @@ def _seen(dataset: Any, inside: np.ndarray, center: Any) -> np.ndarray:
     rows, columns = np.nonzero(inside)
     rad, profile = dataset.psf.radial_profile(center)
     rad_deg = rad.to_value("deg")
+    profile = _normalised(rad_deg, np.asarray(profile))
     oversampling = 5
     steps = (np.arange(oversampling) + 0.5) / oversampling - 0.5
     x = columns[:, None, None] + steps[None, None, :] + 0 * steps[None, :, None]
@@ -161,6 +162,15 @@ def _seen(dataset: Any, inside: np.ndarray, center: Any) -> np.ndarray:
     area = image.solid_angle().to_value("sr")[rows, columns]
     weights = np.array([np.interp(distance, rad_deg, row, right=0.0).mean(axis=(1, 2)) for row in profile]) * area
     return (weights * exposure.data[:, inside]).sum(axis=1)
+
+
+def _normalised(rad: np.ndarray, profile: np.ndarray) -> np.ndarray:
+    """Profiles whose integral over the sky is 1, when they are interpolated in radius [deg]; rows of zeros stay."""
+    fine = np.linspace(0.0, rad[-1], 20 * len(rad))
+    middle = 0.5 * (fine[1:] + fine[:-1])
+    rings = 2 * np.pi * middle * np.diff(fine) * np.deg2rad(1.0) ** 2
+    total = np.array([(np.interp(middle, rad, row) * rings).sum() for row in profile])[:, np.newaxis]
+    return np.divide(profile, total, out=np.zeros_like(profile, dtype=float), where=total > 0)
 
 
 def _kernel(dataset: Any, center: Any) -> Any:
