@@ -32,8 +32,9 @@ def sky_coordinates(geom: Any) -> tuple[np.ndarray, np.ndarray]:
     if getattr(geom, "is_region", False):
         center = geom.center_skydir.spherical
         return np.full((1, 1), center.lon.deg), np.full((1, 1), center.lat.deg)
-    coords = geom.get_coord(sparse=True) if len(geom.axes) == 0 else geom.to_image().get_coord(sparse=True)
-    return np.asarray(coords.lon.value), np.asarray(coords.lat.value)
+    coords = geom.get_coord(sparse=True)  # the geometry keeps them
+    lon, lat = np.asarray(coords.lon.value), np.asarray(coords.lat.value)
+    return lon.reshape(lon.shape[-2:]), lat.reshape(lat.shape[-2:])
 
 
 def offset_on_sphere(lon: np.ndarray, lat: np.ndarray, lon_0: float, lat_0: float) -> np.ndarray:

@@ -164,7 +164,9 @@ def _single(one: Any, unit: str) -> np.ndarray:
 
 
 def read_gtdrm(cls: Any, hdulist: Any, path: Any = "") -> Any:
-    """Read an energy dispersion of ``gtdrm``: HDUs DRM (ENERG_LO, ENERG_HI [MeV], MATRIX) and EBOUNDS (E_MIN, E_MAX).
+    """Read an energy dispersion of ``gtdrm``: the HDU DRM (ENERG_LO, ENERG_HI [MeV], MATRIX).
+
+    The reconstructed energies are the true ones without as many on either side as the matrix has fewer columns.
 
     Parameters
     ----------
@@ -176,18 +178,14 @@ def read_gtdrm(cls: Any, hdulist: Any, path: Any = "") -> Any:
         File, for messages.
     """
     drm = _table(hdulist, "DRM", ("ENERG_LO", "ENERG_HI", "MATRIX"), path)
-    bounds = _table(hdulist, "EBOUNDS", ("E_MIN", "E_MAX"), path)
-    units = [_energy_unit(hdulist[name], column) for name, column in (("DRM", "ENERG_LO"), ("EBOUNDS", "E_MIN"))]
-    true = np.append(drm["ENERG_LO"], drm["ENERG_HI"][-1]).astype(float)
-    reco = np.append(bounds["E_MIN"], bounds["E_MAX"][-1]).astype(float)
-    axes = [
-        MapAxis.from_energy_edges(true, unit=units[0], name="energy_true"),
-        MapAxis.from_energy_edges(reco, unit=units[1], name="energy"),
-    ]
+    edges = np.append(drm["ENERG_LO"], drm["ENERG_HI"][-1]).astype(float)
+    true = MapAxis.from_energy_edges(edges, unit="MeV", name="energy_true")
     matrix = np.array([np.asarray(row, dtype=float) for row in drm["MATRIX"]])
-    return cls.from_edisp_kernel(EDispKernel(axes, matrix, source=str(path)))
-
-
-def _energy_unit(hdu: Any, column: str) -> str:
-    # the Fermi tools write energies in MeV, and EBOUNDS in keV; files without unit hold MeV
-    return hdu.columns[column].unit or "MeV"
+    margin, rest = divmod(true.nbin - matrix.shape[1], 2)
+    if rest or margin < 0:
+        raise DataFormatError(
+            f"{path}: HDU 'DRM': {true.nbin} true and {matrix.shape[1]} reconstructed energies; expected as many, or "
+            "the same number of additional true energies on both sides"
+        )
+    reco = true.slice(slice(margin, true.nbin - margin)).copy(name="energy")
+    return cls.from_edisp_kernel(EDispKernel([true, reco], matrix, source=str(path)))

@@ -121,7 +121,7 @@ def project_on_offsets(irf: Any, offset: np.ndarray, **coords: np.ndarray) -> np
             moved = np.moveaxis(table, i, -1) if i < len(names) - 1 else table
             table = moved @ weights.T
             table = np.moveaxis(table, -1, i) if i < len(names) - 1 else table
-    table = np.maximum(table, 0.0)
+    table = np.maximum(table, 0.0, out=None if np.shares_memory(table, irf.data) else table)
     _clear_outside(irf, table, names, values)
     return table.reshape(shape)
 
@@ -206,8 +206,10 @@ def make_map_exposure_true_energy(pointing: Any, livetime: Any, aeff: Any, geom:
     true = geom.axes["energy_true"]
     offset = pixel_offsets(geom, pointing)
     area = project_on_offsets(aeff, offset, energy_true=_in_unit(aeff, true, "energy_true"))
-    data = (area * (aeff.unit.to("m2") * seconds)).reshape(geom.data_shape)
-    return map_of(geom, data, "m2 s", {"livetime": livetime, "is_pointlike": aeff.is_pointlike})
+    area *= aeff.unit.to("m2") * seconds
+    return map_of(
+        geom, area.reshape(geom.data_shape), "m2 s", {"livetime": livetime, "is_pointlike": aeff.is_pointlike}
+    )
 
 
 def make_psf_map(psf: Any, pointing: Any, geom: Any, exposure_map: Any = None) -> PSFMap | RecoPSFMap:
@@ -228,9 +230,8 @@ def make_psf_map(psf: Any, pointing: Any, geom: Any, exposure_map: Any = None) -
     energy = geom.axes[name].center.to_value(psf.axes["energy_true"].unit)
     rad = geom.axes["rad"]
     data = project_on_offsets(psf, pixel_offsets(geom, pointing), energy_true=energy, rad=_in_unit(psf, rad, "rad"))
-    area = rad_areas(rad).reshape((-1,) + (1,) * (data.ndim - 2))
-    total = (data * area).sum(axis=1, keepdims=True)
-    data = np.divide(data, total, out=np.zeros_like(data), where=total > 0)
+    total = np.einsum("er...,r->e...", data, rad_areas(rad))[:, np.newaxis]
+    data /= np.where(total > 0, total, 1.0)
     cls = RecoPSFMap if name == "energy" else PSFMap
     return cls(map_of(geom, data.reshape(geom.data_shape), "sr-1"), exposure_map)
 

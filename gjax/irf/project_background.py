@@ -39,18 +39,20 @@ def fill_gaps(bkg: Any) -> Any:
     >>> fill_gaps(Background2D(axes, [[1e-4], [0], [1e-6]], "s-1 MeV-1 sr-1")).data.ravel()
     array([1.e-04, 1.e-05, 1.e-06])
     """
-    lines = bkg.data.reshape(bkg.data.shape[0], -1)
-    missing = ~np.isfinite(lines) | (lines == 0)
-    some = missing.any(axis=0) & ~missing.all(axis=0)
-    if not some.any():
+    missing = ~np.isfinite(bkg.data) | (bkg.data == 0)
+    if not missing.any() or missing.all():
         return bkg
-    lines = lines.copy()
-    number = np.arange(lines.shape[0])
-    for i in np.nonzero(some)[0]:
-        valid = ~missing[:, i]
-        gap = missing[:, i] & (number > number[valid][0]) & (number < number[valid][-1])
-        lines[gap, i] = np.exp(np.interp(number[gap], number[valid], np.log(lines[valid, i])))
-    return bkg.copy(data=lines.reshape(bkg.data.shape))
+    number = np.arange(missing.shape[0]).reshape((-1,) + (1,) * (missing.ndim - 1))
+    last = missing.shape[0]
+    below = np.maximum.accumulate(np.where(missing, -1, number), axis=0)
+    above = np.minimum.accumulate(np.where(missing, last, number)[::-1], axis=0)[::-1]
+    gap = missing & (below >= 0) & (above < last)
+    data = bkg.data.copy()
+    log = np.log(np.where(missing, 1.0, bkg.data))
+    first, second = (np.take_along_axis(log, np.clip(index, 0, last - 1), axis=0)[gap] for index in (below, above))
+    weight = ((number - below) / np.maximum(above - below, 1))[gap]
+    data[gap] = np.exp((1 - weight) * first + weight * second)
+    return bkg.copy(data=data)
 
 
 def integrate_rate(log_rate: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -248,7 +250,7 @@ def make_map_background_irf(
             samplers = [(1.0, _fov_sampler(bkg, edges, sign * lon, lat))]
     counts = _integrated(bkg, edges, int(np.prod(geom.data_shape[-2:])), samplers)
     factor = (bkg.unit * bkg.axes["energy"].unit).to("s-1 sr-1") * seconds
-    solid_angle = np.asarray(geom.to_image().solid_angle().to_value("sr")).ravel()
+    solid_angle = np.asarray(geom.solid_angle().to_value("sr")).ravel()
     counts *= np.nan_to_num(solid_angle) * factor
     if oversampling is not None:
         counts = counts.reshape(axis.nbin, oversampling, -1).sum(axis=1)

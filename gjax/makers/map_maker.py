@@ -105,10 +105,10 @@ class MapDatasetMaker:
             "mask_safe": Map.from_geom(geom, data=np.ones(geom.data_shape, dtype=bool)),
             "counts": self.make_counts(geom, observation) if "counts" in self.selection else Map.from_geom(geom),
         }
-        if "exposure" in self.selection:
-            parts["exposure"] = self.make_exposure(_geom(dataset, "exposure"), observation)
         if "background" in self.selection:
             parts["background"] = self.make_background(geom, observation)
+        if "exposure" in self.selection:
+            parts["exposure"] = self.make_exposure(_on_sky_of(_geom(dataset, "exposure"), geom), observation)
         if "psf" in self.selection:
             parts["psf"] = self.make_psf(_geom(dataset, "psf", "psf_map"), observation)
         if "edisp" in self.selection:
@@ -211,6 +211,13 @@ def _geom(dataset: Any, field: str, map_name: str | None = None) -> Any:
             f"leave {field!r} out of the selection"
         )
     return (part if map_name is None else getattr(part, map_name)).geom
+
+
+def _on_sky_of(geom: Any, reference: Any) -> Any:
+    """The geometry; made from the reference where that has the same pixels, so that coordinates are found once."""
+    if hasattr(reference, "is_same_sky") and reference.is_same_sky(geom):
+        return reference.to_cube(list(geom.axes)) if len(reference.axes) == 0 else reference.copy(axes=geom.axes)
+    return geom
 
 
 def _check_overlap(asked: MapAxis, covered: MapAxis, observation: Any, what: str) -> None:

@@ -10,9 +10,11 @@ from astropy.coordinates import SkyCoord
 
 from gjax.errors import MissingDataError
 from gjax.irf.background import integrate_log_log
+from gjax.irf.fov import fov_coordinates
+from gjax.irf.project_background import fill_gaps
 from gjax.maps import MapAxis, RegionGeom
 
-__all__ = ["background_counts", "exposure_values", "fill_gaps", "fov_coordinates", "region_positions", "response"]
+__all__ = ["background_counts", "exposure_values", "region_positions", "response"]
 
 # Positions per side of the grid on which responses are averaged over a region.
 N_GRID = 25
@@ -97,38 +99,6 @@ def exposure_values(aeff: Any, livetime: u.Quantity, energy: u.Quantity, offset:
     return values.mean(axis=1) * livetime.to_value("s")
 
 
-def fov_coordinates(
-    lon: np.ndarray, lat: np.ndarray, pointing_lon: np.ndarray, pointing_lat: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude in the field of view, on a sphere whose equator runs through the pointing position.
-
-    Parameters
-    ----------
-    lon, lat
-        Positions [rad]: right ascension and declination, or azimuth and altitude.
-    pointing_lon, pointing_lat
-        Pointing position in the same frame [rad].
-
-    Returns
-    -------
-    fov_lon, fov_lat
-        Field-of-view coordinates [deg]; ``fov_lon`` grows with ``lon``.
-
-    Examples
-    --------
-    >>> lon, lat = fov_coordinates(np.radians(84.0), np.radians(1.0), np.radians(83.0), np.radians(0.0))
-    >>> f"{lon:.3f} {lat:.3f}"
-    '1.000 1.000'
-    """
-    delta = lon - pointing_lon
-    x = np.cos(lat) * np.cos(delta)
-    y = np.cos(lat) * np.sin(delta)
-    z = np.sin(lat)
-    forward = x * np.cos(pointing_lat) + z * np.sin(pointing_lat)
-    up = z * np.cos(pointing_lat) - x * np.sin(pointing_lat)
-    return np.degrees(np.arctan2(y, forward)), np.degrees(np.arcsin(np.clip(up, -1, 1)))
-
-
 def background_counts(observation: Any, axis: MapAxis, positions: SkyCoord, solid_angle: u.Quantity) -> np.ndarray:
     """Counts expected from the background response in a region.
 
@@ -193,29 +163,3 @@ def _rate_altaz(bkg: Any, edges: u.Quantity, positions: SkyCoord, observation: A
         rates.append(_rate_in_fov(bkg, edges, -lon, lat))
     unit = rates[0].unit
     return np.trapezoid([rate.to_value(unit) for rate in rates], axis=0) / (number - 1) * unit
-
-
-def fill_gaps(bkg: Any) -> Any:
-    """Return a background in which gaps (0 or NaN) between energies are filled, the logarithm linear in bin number.
-
-    Parameters
-    ----------
-    bkg
-        `gjax.irf.Background2D` or `gjax.irf.Background3D`.
-
-    Examples
-    --------
-    >>> from gjax.irf import Background2D
-    >>> axes = [MapAxis([1, 2, 4, 8], name="energy", unit="TeV"), MapAxis([0, 1], name="offset", unit="deg")]
-    >>> fill_gaps(Background2D(axes, [[1e-4], [0], [1e-6]], "s-1 MeV-1 sr-1")).data.ravel()
-    array([1.e-04, 1.e-05, 1.e-06])
-    """
-    data = bkg.data.copy()
-    lines = data.reshape(data.shape[0], -1)
-    missing = ~np.isfinite(lines) | (lines == 0)
-    number = np.arange(lines.shape[0])
-    for i in np.nonzero(missing.any(axis=0) & ~missing.all(axis=0))[0]:
-        valid = ~missing[:, i]
-        gap = missing[:, i] & (number > number[valid][0]) & (number < number[valid][-1])
-        lines[gap, i] = np.exp(np.interp(number[gap], number[valid], np.log(lines[valid, i])))
-    return bkg.copy(data=lines.reshape(data.shape))

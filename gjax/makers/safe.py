@@ -10,8 +10,9 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import Angle, SkyCoord
 
+from gjax.irf.irf_map import position_weights
 from gjax.makers.project import response
-from gjax.maps import RegionNDMap
+from gjax.maps import Map, RegionGeom
 
 __all__ = ["SafeMaskMaker"]
 
@@ -24,8 +25,8 @@ class SafeMaskMaker:
     """Restrict ``mask_safe`` to the safe range; all methods must agree, and what was masked stays masked.
 
     Only energy bins that lie inside the range as a whole are kept. Thresholds are found in true energy and applied to
-    reconstructed energy. Where a dataset has a background, bins in which that is not a number (or, for a
-    `gjax.datasets.SpectrumDataset`, not positive) are masked.
+    reconstructed energy. Where a dataset has a background, bins in which that is not a number (or, without OFF counts,
+    not positive) are masked.
 
     Parameters
     ----------
@@ -35,13 +36,13 @@ class SafeMaskMaker:
         - "aeff-default": LO_THRES and HI_THRES [TeV] in the header of the effective area
         - "aeff-max": from the energy where the effective area first exceeds ``aeff_percent`` of its maximum
         - "edisp-bias": from the energy where the bias of the energy dispersion has fallen to ``bias_percent``
-        - "offset-max": region centres closer to the pointing than ``offset_max``
+        - "offset-max": pixels, or region centres, closer to the pointing than ``offset_max``
         - "bkg-peak": from the energy bin with the most background
     aeff_percent, bias_percent
         Thresholds in percent.
     position, fixed_offset
         Where to evaluate the responses for "aeff-max" and "edisp-bias", instead of the dataset's own
-        (a position on the sky, or an offset from the pointing).
+        (a position on the sky, or an offset from the pointing); for maps by default their centre.
     offset_max
         Largest offset.
 
@@ -88,7 +89,7 @@ class SafeMaskMaker:
         Parameters
         ----------
         dataset
-            Spectrum dataset, with or without OFF counts.
+            Dataset of a spectrum or map, with or without OFF counts.
         observation
             The observation it was made from; only "edisp-bias", "bkg-peak" and "aeff-max" do without, at the
             position of the dataset.
@@ -110,8 +111,8 @@ class SafeMaskMaker:
         mask &= _valid_background(dataset)
         low, high = u.Quantity(0, "TeV"), u.Quantity(np.inf, "TeV")
         if "offset-max" in self.methods:
-            separation = geom.center_skydir.separation(observation.get_pointing_icrs())
-            mask &= bool(separation < self.offset_max)
+            separation = geom.separation(observation.get_pointing_icrs()).to_value("deg")
+            mask &= np.asarray(separation < self.offset_max.to_value("deg"))
         if "aeff-default" in self.methods:
             low, high = _default_range(observation)
         if "aeff-max" in self.methods:
@@ -122,8 +123,16 @@ class SafeMaskMaker:
             low = np.maximum(low, _background_peak(dataset))
         edges = geom.axes["energy"].edges
         inside = (edges[:-1] >= low) & (edges[1:] <= high)
-        mask &= inside.reshape(geom.data_shape)
-        return dataset.copy(name=dataset.name, mask_safe=RegionNDMap.from_geom(geom, data=mask))
+        mask &= inside[:, np.newaxis, np.newaxis]
+        return dataset.copy(name=dataset.name, mask_safe=Map.from_geom(geom, data=mask))
+
+    def _position(self, dataset: Any, observation: Any) -> SkyCoord:
+        """Position at which to look up the responses of a map."""
+        if self.position is not None:
+            return self.position
+        if self.fixed_offset is not None:
+            return observation.get_pointing_icrs().directional_offset_by(0 * u.deg, self.fixed_offset)
+        return dataset.counts.geom.center_skydir
 
     def _offset(self, observation: Any) -> u.Quantity | None:
         """Offset at which to evaluate responses; None for that of the dataset."""
@@ -134,10 +143,15 @@ class SafeMaskMaker:
     def _aeff_threshold(self, dataset: Any, observation: Any) -> u.Quantity:
         if dataset.exposure is None:
             raise ValueError(f"dataset {dataset.name!r}: aeff-max needs an exposure")
-        energy = dataset.exposure.geom.axes["energy_true"].center
-        values = np.ravel(dataset.exposure.data)
+        exposure = dataset.exposure
+        energy = exposure.geom.axes["energy_true"].center
         offset = self._offset(observation)
-        if offset is not None:
+        if not isinstance(exposure.geom, RegionGeom):
+            y, x, _ = position_weights(exposure.geom, self._position(dataset, observation), "nearest")[0]
+            values = exposure.data[:, y, x]
+        elif offset is None:
+            values = np.ravel(exposure.data)
+        else:
             values = np.ravel(response(observation, "aeff").evaluate(energy_true=energy, offset=offset).value)
         threshold = rising_threshold(energy.value, values, self.aeff_percent / 100)
         if np.isinf(threshold):
@@ -151,7 +165,10 @@ class SafeMaskMaker:
         kernel = dataset.edisp
         if kernel is None:
             raise ValueError(f"dataset {dataset.name!r}: edisp-bias needs an energy dispersion")
-        if offset is not None:
+        if hasattr(kernel, "get_edisp_kernel"):
+            position = self._position(dataset, observation)
+            kernel = kernel.get_edisp_kernel(position=position, energy_axis=dataset.counts.geom.axes["energy"])
+        elif offset is not None:
             axes = kernel.axes
             kernel = response(observation, "edisp").to_edisp_kernel(
                 offset, energy_true=axes["energy_true"], energy=axes["energy"]
@@ -221,5 +238,6 @@ def _background_peak(dataset: Any) -> u.Quantity:
     """Lower edge of the energy bin with the most background."""
     if dataset.background is None:
         raise ValueError(f"dataset {dataset.name!r}: bkg-peak needs a background")
-    peak = int(np.argmax(np.nan_to_num(np.ravel(dataset.background.data))))
+    spectrum = np.nan_to_num(dataset.background.data).sum(axis=(-2, -1))
+    peak = int(np.argmax(spectrum))
     return dataset.counts.geom.axes["energy"].edges[peak]
