@@ -30,7 +30,7 @@ class FluxPointsEstimator:
     energy_edges
         Edges of the bands (Quantity, or numbers in TeV); they are moved to the nearest edges of the data.
     source
-        Name of the source.
+        Name of the source; not needed if there is only one.
     n_sigma
         Significance of the errors.
     n_sigma_ul
@@ -53,7 +53,7 @@ class FluxPointsEstimator:
     """
 
     energy_edges: Any
-    source: str = "source"
+    source: str | None = None
     n_sigma: float = 1.0
     n_sigma_ul: float = 2.0
     reoptimize: bool = False
@@ -68,6 +68,19 @@ class FluxPointsEstimator:
     def edges(self) -> np.ndarray:
         """Edges of the bands [TeV]."""
         return np.atleast_1d(to_canonical(self.energy_edges, "TeV", "energy_edges"))
+
+    def source_of(self, likelihood: Likelihood) -> str:
+        """Return the name of the source: the one given, or the only one.
+
+        Raises
+        ------
+        FitError
+            If none is given and there are several.
+        """
+        names = [model.name for model in likelihood.models.sources]
+        if self.source is None and len(names) != 1:
+            raise FitError(f"source: say which one, there are {', '.join(names)}")
+        return names[0] if self.source is None else self.source
 
     @property
     def scan(self) -> np.ndarray:
@@ -95,13 +108,14 @@ class FluxPointsEstimator:
         """
         if isinstance(likelihood, FitResult):
             likelihood = likelihood.likelihood
+        source = self.source_of(likelihood)
         low, high = snap_edges(likelihood, self.edges)
-        lanes = make_lanes(likelihood, self.source, low, high)
+        lanes = make_lanes(likelihood, source, low, high)
         has_data = bands_with_data(lanes, len(low))
         bands, scan = jnp.asarray(has_data), jnp.asarray(self.scan)
         sigmas = jnp.asarray(float(self.n_sigma)), jnp.asarray(float(self.n_sigma_ul))
         if self.reoptimize:
-            values = estimate_reoptimised(likelihood, self.source, lanes, bands, scan, *sigmas)
+            values = estimate_reoptimised(likelihood, source, lanes, bands, scan, *sigmas)
         else:
             values = estimate(lanes, bands, scan, *sigmas)
         return to_flux_points(likelihood, self, lanes, low, high, {key: np.asarray(v) for key, v in values.items()})
@@ -186,8 +200,9 @@ def to_flux_points(
 ) -> FluxPoints:
     """Put energies, reference fluxes and units on the norms."""
     n = len(low)
+    source = estimator.source_of(likelihood)
     skeletons, table = likelihood.models.freeze_tree()
-    skeleton = skeletons[likelihood.models.names.index(estimator.source)].spectral_model
+    skeleton = skeletons[likelihood.models.names.index(source)].spectral_model
     e_ref = np.sqrt(low * high)
     fluxes = compiled_spectrum(skeleton, jnp.asarray(table.values), *(jnp.asarray(e) for e in (e_ref, low, high)))
     reference = dict(zip(("dnde", "flux", "eflux"), (np.asarray(flux) for flux in fluxes)))
@@ -225,5 +240,5 @@ def to_flux_points(
         reference=reference,
         extra=extra,
         sed_type_init="likelihood",
-        meta={"n_sigma": estimator.n_sigma, "n_sigma_ul": estimator.n_sigma_ul, "source": estimator.source},
+        meta={"n_sigma": estimator.n_sigma, "n_sigma_ul": estimator.n_sigma_ul, "source": source},
     )

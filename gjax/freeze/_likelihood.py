@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -140,6 +141,14 @@ class Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
         return Likelihood(self.datasets, models, _from=self)
 
+    def with_values(self, values: Mapping[str, Any]) -> Likelihood:
+        """Return a likelihood with other parameter values; see `Models.with_values`."""
+        return self.with_models(self.models.with_values(values))
+
+    def with_priors(self, priors: Mapping[str, Any]) -> Likelihood:
+        """Return a likelihood with priors on the matching parameters; see `Models.with_priors`."""
+        return self.with_models(self.models.with_priors(priors))
+
     def freeze(self, *patterns: str) -> Likelihood:
         """Return a likelihood with the matching parameters frozen (``"background.*"``)."""
         return self.with_models(self.models.freeze(*patterns))
@@ -229,8 +238,17 @@ class Likelihood:
             If no parameter is free, no bin is left, or the statistic is not finite at the start.
         """
         self.require_free()
-        minimum, covariance, is_positive, _ = compiled.compiled_fit(self.problem, self.padded(self.x0))
-        return fit_result(self, minimum, covariance, bool(is_positive))
+        likelihood = self
+        # a source that walked out of its cutout is folded again where it went, and fitted from there
+        for _ in range(4):
+            x0 = likelihood.padded(likelihood.x0)
+            minimum, covariance, is_positive, _ = compiled.compiled_fit(likelihood.problem, x0)
+            result = fit_result(likelihood, minimum, covariance, bool(is_positive))
+            if all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
+                return result
+            likelihood = result.likelihood
+        message = f"a source keeps leaving its cutout; {result.message}"
+        return dataclasses.replace(result, success=False, message=message)
 
     def sample(self, key: Array, **options: Any) -> Posterior:
         """Sample the posterior with NUTS, from the best fit in whitened coordinates.

@@ -337,6 +337,29 @@ class FitResult:
         return attach_unit(value, "TeV s-1 cm-2"), attach_unit(error, "TeV s-1 cm-2")
 
 
+def degenerate(fisher: np.ndarray, names: list[str]) -> list[str]:
+    """Return the parameters of the worst determined direction, if the data do not determine it.
+
+    That is where fixing the other parameters would shrink an error by more than a factor 1e4, i.e. correlations
+    nearer to one than 1e-8.
+
+    Parameters
+    ----------
+    fisher
+        A multiple of the Fisher matrix of the parameters called ``names``, priors included.
+    names
+        Names of the parameters.
+    """
+    diagonal = np.diag(fisher)
+    width = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    whitened = fisher / np.outer(width, width)
+    whitened[np.diag_indices_from(whitened)] = 1.0
+    if not names or not np.all(np.isfinite(whitened)):
+        return []
+    values, vectors = np.linalg.eigh(whitened)
+    return [name for name, part in zip(names, vectors[:, 0]) if abs(part) > 0.2] if values[0] < 1e-8 else []
+
+
 def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_positive: bool) -> FitResult:
     """Put names and units back on the arrays of a fit."""
     status = int(minimum.status)
@@ -362,8 +385,11 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     messages += [f"{name} has no influence on the data" for name, none in zip(likelihood.free_names, flat) if none]
     if not is_positive:
         messages.append("the Hessian is not positive, errors are from the Fisher matrix")
+    tied = degenerate(np.asarray(minimum.fisher)[:n, :n], likelihood.free_names)
+    if tied:
+        messages.append(f"the data cannot tell apart {' and '.join(tied)}: fix one of them or give it a prior")
     models = likelihood.models.replace_parameters(likelihood.table.with_values(values, errors))
-    success = status == CONVERGED and is_positive and bool(np.all(np.isfinite(errors)))
+    success = status == CONVERGED and is_positive and bool(np.all(np.isfinite(errors))) and not tied
     edm, steps = float(minimum.edm), int(minimum.steps)
     fitted = likelihood.with_models(models)
     # the scales follow the values: from here on the free vector counts in those of the best fit
