@@ -210,9 +210,14 @@ class FitResult:
         starts = self.x + (held_at - self.x[i])[:, None] * direction
         held = np.zeros(starts.shape, bool)
         held[:, i] = True
-        minimum = compiled.compiled_profile(self.likelihood.problem, jnp.asarray(starts), jnp.asarray(held))
-        good = np.asarray(minimum.status) == CONVERGED
-        return Profile(self.free_names[i], unit, held_at * scale, np.asarray(minimum.statistic), good, self.total_stat)
+        # filled up to a multiple of 12: the default and any few values are one program
+        order = np.append(np.arange(len(starts)), np.zeros(-len(starts) % 12, dtype=int))
+        minimum = compiled.compiled_profile(
+            self.likelihood.problem, jnp.asarray(starts[order]), jnp.asarray(held[order])
+        )
+        good = (np.asarray(minimum.status) == CONVERGED)[: len(starts)]
+        statistic = np.asarray(minimum.statistic)[: len(starts)]
+        return Profile(self.free_names[i], unit, held_at * scale, statistic, good, self.total_stat)
 
     def _crossings(self, directions: np.ndarray, held: np.ndarray, level: float) -> Any:
         # rays are filled up to a multiple of 8: one error, all errors and a limit are one program

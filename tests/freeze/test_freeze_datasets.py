@@ -175,13 +175,10 @@ def test_padding_order_and_buckets_change_nothing(simulate_on_off):
     assert together.stat_sum() == pytest.approx(sum(alone.values()), rel=1e-12)
     turned = Likelihood(datasets[::-1], model)
     assert turned.stat_sum() == pytest.approx(together.stat_sum(), rel=1e-12)
-    np.testing.assert_allclose(
-        jax.grad(turned.statistic)(turned.x0), jax.grad(together.statistic)(together.x0), rtol=1e-9
-    )
     for name, npred in together.npred().items():
         dataset = next(d for d in datasets if d.name == name)
         assert npred.data.shape == dataset.counts.data.shape
-        np.testing.assert_allclose(npred.data, turned.npred()[name].data, rtol=1e-12)
+        np.testing.assert_allclose(npred.data, Likelihood(dataset, model).npred()[name].data, rtol=1e-12)
 
 
 def test_padding_does_not_overflow(simulate_on_off):
@@ -263,22 +260,23 @@ def test_linking_equals_substitution(simulate_on_off):
     linked = Likelihood(dataset, pair)
     assert linked.free_names == ["a.spectral.index", "a.spectral.amplitude", "b.spectral.amplitude"]
     assert linked.stat_sum() == pytest.approx(single.stat_sum(), rel=1e-12)
-    slope = np.asarray(jax.grad(linked.statistic)(linked.x0)) / linked.scale
-    expected = np.asarray(jax.grad(single.statistic)(single.x0)) / single.scale
-    np.testing.assert_allclose(slope, expected[[0, 1, 1]], rtol=1e-9)
-    shifted = Likelihood(dataset, [pair[0], power_law("b", index=Affine(index, 2.0, -2.3), amplitude=0.5e-11)])
-    assert shifted.stat_sum() == pytest.approx(single.stat_sum(), rel=1e-12)
-    chain = np.asarray(jax.grad(shifted.statistic)(shifted.x0)) / shifted.scale
-    assert chain[0] == pytest.approx(slope[0] + slope_of_b(dataset, index), rel=1e-9)
-
-
-def slope_of_b(dataset, index):
-    """The part of the slope by the index that comes through the second source."""
+    # the slopes add up as the chain rule says
     apart = Likelihood(
         dataset, [power_law("a", index=2.3, amplitude=1.5e-11), power_law("b", index=2.3, amplitude=0.5e-11)]
     )
-    slope = np.asarray(jax.grad(apart.statistic)(apart.x0)) / apart.scale
-    return slope[apart.free_names.index("b.spectral.index")]
+    parts = slopes(apart)
+    first, second = parts["a.spectral.index"], parts["b.spectral.index"]
+    assert slopes(linked)["a.spectral.index"] == pytest.approx(first + second, rel=1e-6)
+    shifted = Likelihood(dataset, [pair[0], power_law("b", index=Affine(index, 2.0, -2.3), amplitude=0.5e-11)])
+    assert shifted.stat_sum() == pytest.approx(single.stat_sum(), rel=1e-12)
+    assert slopes(shifted)["a.spectral.index"] == pytest.approx(first + 2 * second, rel=1e-6)
+
+
+def slopes(likelihood):
+    """Numerical derivatives of the statistic by name."""
+    x, step = np.asarray(likelihood.x0), 1e-5
+    rise = [float(likelihood.statistic(x + s) - likelihood.statistic(x - s)) for s in step * np.eye(len(x))]
+    return dict(zip(likelihood.free_names, np.array(rise) / (2 * step) / likelihood.scale))
 
 
 def test_units_of_the_input_change_nothing(simulate_on_off):

@@ -51,13 +51,13 @@ def test_one_program_serves_all(programs, likelihood, crab, simulate_on_off):
 
 
 def test_links_are_data(simulate_on_off):
-    dataset = simulate_on_off("run")
+    """The first link shortens the vector of parameters; which ones are linked, and how, is data."""
     pair = [SkyModel(PowerLawSpectralModel(index=2.0 + k, amplitude=1e-11), name=name) for k, name in enumerate("ab")]
-    apart = Likelihood(dataset, pair)
-    apart.stat_sum()
+    apart = Likelihood(simulate_on_off("run"), pair)
+    apart.with_models(apart.models.link("b.spectral.index", "a.spectral.index")).stat_sum()
     before = sizes()
     apart.with_models(apart.models.link("b.spectral.index", "a.spectral.index", offset=0.5)).stat_sum()
-    Likelihood(dataset, apart.models.link("b.spectral.amplitude", "a.spectral.amplitude", factor=0.1)).stat_sum()
+    apart.with_models(apart.models.link("a.spectral.amplitude", "b.spectral.amplitude", factor=0.1)).stat_sum()
     assert sizes() == before
 
 

@@ -24,8 +24,15 @@ def values_of(result):
     return result.table.values[result.table.free]
 
 
+@jax.jit
+def batch(problem, starts):
+    return jax.vmap(lambda x: minimise(problem, x, jnp.zeros(x.shape, bool)))(starts)
+
+
 def many(problem, starts):
-    return jax.jit(jax.vmap(lambda x: minimise(problem, x, jnp.zeros(x.shape, bool))))(jnp.asarray(starts))
+    """Minimise from up to 100 starts."""
+    filled = jnp.concatenate([starts, jnp.tile(starts[-1:], (100 - len(starts), 1))])
+    return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[: len(starts)], batch(problem, filled))
 
 
 def test_the_optimum_is_that_of_another_minimiser(likelihood, result):
@@ -95,12 +102,12 @@ def test_random_starts_reach_the_optimum_or_say_that_they_did_not(likelihood, fa
     assert np.median(ends.steps) <= 12
 
 
-@pytest.mark.parametrize("factor", [0.0, -0.1, -3.0, 1e-9, 1e-3, 1e5])
-def test_starts_at_zero_below_it_and_very_far(likelihood, result, factor):
-    start = likelihood.padded(likelihood.x0).at[1].set(3.0 * factor)
-    end = many(likelihood.problem, start[None])
-    assert int(end.status[0]) == CONVERGED
-    assert float(end.statistic[0]) == pytest.approx(result.total_stat, abs=1e-5)
+def test_starts_at_zero_below_it_and_very_far(likelihood, result):
+    factors = jnp.asarray([0.0, -0.1, -3.0, 1e-9, 1e-3, 1e5])
+    starts = jnp.tile(likelihood.padded(likelihood.x0), (len(factors), 1)).at[:, 1].set(3.0 * factors)
+    ends = many(likelihood.problem, starts)
+    assert (ends.status == CONVERGED).all()
+    np.testing.assert_allclose(ends.statistic, result.total_stat, atol=1e-5)
 
 
 def test_an_amplitude_that_starts_at_zero_has_no_scale_yet(simulate_on_off, result):
@@ -198,8 +205,8 @@ def test_parameters_without_influence_are_reported_and_leave_the_others_alone(li
 
 def test_twins_are_not_called_a_success(likelihood, crab):
     """Two sources of one shape: only the sum of their amplitudes is measured."""
-    twin = SkyModel(PowerLawSpectralModel(index=2.0, amplitude=1e-12), name="twin")
-    models = Models([*crab, twin]).link("twin.spectral.index", "crab.spectral.index")
+    twin = SkyModel(PowerLawSpectralModel(index=2.3, amplitude=1e-12), name="twin")
+    models = Models([*crab, twin]).with_values({"index": 2.3}).freeze("index")
     fit = likelihood.with_models(models).fit()
     assert not fit.success
     assert "the Hessian is not positive" in fit.message

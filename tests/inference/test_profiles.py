@@ -43,7 +43,7 @@ def test_profile_is_the_minimum_over_the_other_parameter(request, which, name):
 
 
 def test_profile_at_given_values_in_any_unit(result):
-    profile = result.profile("amplitude", ["3e-15 cm-2 s-1 GeV-1"][0])
+    profile = result.profile("amplitude", "3e-15 cm-2 s-1 GeV-1")
     np.testing.assert_allclose(profile.values, [3e-12], rtol=1e-12)
     plain = result.profile("index", [2.2, 2.4])
     assert plain.statistic.shape == (2,)
