@@ -22,8 +22,12 @@ from gjax.models._spatial import AbstractShapeModel as AbstractShapeModel
 from gjax.models._spatial import AbstractSpatialModel as AbstractSpatialModel
 from gjax.models._spatial import spatial_model_class as spatial_model_class
 from gjax.models._spatial import spatial_models as spatial_models
+from gjax.models._spatial_elliptical import DiskSpatialModel as DiskSpatialModel
+from gjax.models._spatial_elliptical import GeneralizedGaussianSpatialModel as GeneralizedGaussianSpatialModel
 from gjax.models._spatial_radial import GaussianSpatialModel as GaussianSpatialModel
 from gjax.models._spatial_radial import PointSpatialModel as PointSpatialModel
+from gjax.models._spatial_shell import Shell2SpatialModel as Shell2SpatialModel
+from gjax.models._spatial_shell import ShellSpatialModel as ShellSpatialModel
 from gjax.models._spectral import AbstractSpectralModel as AbstractSpectralModel
 from gjax.models._spectral import spectral_model_class as spectral_model_class
 from gjax.models._spectral import spectral_models as spectral_models
