@@ -130,12 +130,12 @@ class AbstractMapDataset:
     @property
     def energy_range(self) -> tuple[u.Quantity, u.Quantity]:
         """Lowest and highest energy of the bins in `mask`, over all pixels."""
-        return tools.energy_range(self.energy_axis, _profile(self.mask))
+        return tools.energy_range(self.energy_axis, self.mask)
 
     @property
     def energy_range_safe(self) -> tuple[u.Quantity, u.Quantity]:
         """Lowest and highest energy of the safe bins, over all pixels."""
-        return tools.energy_range(self.energy_axis, _profile(self.mask_safe))
+        return tools.energy_range(self.energy_axis, self.mask_safe)
 
     def energy_mask(self, energy_min: Any = None, energy_max: Any = None) -> Any:
         """Mask of the bins that lie completely between two energies, to be used as ``mask_fit``."""
@@ -270,8 +270,3 @@ class AbstractMapDataset:
 
     def _repr_html_(self) -> str:
         return f"<pre>{self!r}</pre>"
-
-
-def _profile(mask: Any) -> Any:
-    """Energy bins in which any pixel is in the mask."""
-    return None if mask is None else mask.data.reshape(len(mask.data), -1).any(axis=1)

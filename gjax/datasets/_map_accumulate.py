@@ -133,8 +133,20 @@ class Stack:
         }
         if self.on_off:
             self._start_on_off()
-        self.used = [target] if "mask_safe" not in self.masks or self.masks["mask_safe"].any() else []
-        self.datasets = [target]
+        # Only what is small is kept of each dataset, so that their arrays can go.
+        self.times: list[Any] = []
+        self.intervals: list[Any] = []
+        self.tables: list[Any] = []
+        self._note(target, used="mask_safe" not in self.masks or bool(self.masks["mask_safe"].any()))
+
+    def _note(self, dataset: Any, *, used: bool) -> None:
+        """Keep times and table of a dataset."""
+        if used:
+            self.times.append(dataset.livetime)
+        if dataset.gti is not None:
+            self.intervals.append(dataset.gti)
+        if dataset.meta_table is not None:
+            self.tables.append(dataset.meta_table)
 
     def _start_on_off(self) -> None:
         zeros = np.zeros(self.geom.data_shape)
@@ -165,9 +177,7 @@ class Stack:
                 np.add(total, value.data[outer], out=total, where=part)
         self._add_exposure(dataset, safe)
         self._add_masks(dataset, part, inner, outer)
-        self.datasets.append(dataset)
-        if safe.any():
-            self.used.append(dataset)
+        self._note(dataset, used=bool(safe.any()))
 
     def _defined(self, dataset: Any, safe: np.ndarray) -> np.ndarray:
         """The safe bins without those of on-off data that have no background estimate."""
@@ -236,16 +246,14 @@ class Stack:
             fields[field] = like.copy(data=mask, unit="", meta={})
         if "exposure" in sums:
             meta = {key: value for key, value in self.target.exposure.meta.items() if key != "livetime"}
-            times = [dataset.livetime for dataset in self.used]
-            if times and all(time is not None for time in times):
-                meta["livetime"] = u.Quantity([time.to_value("s") for time in times], "s").sum()
+            if self.times and all(time is not None for time in self.times):
+                meta["livetime"] = u.Quantity([time.to_value("s") for time in self.times], "s").sum()
             fields["exposure"] = self.target.exposure.copy(data=sums["exposure"], meta=meta)
         fields.update({field: response.result() for field, response in self.responses.items()})
         if self.on_off:
             fields["acceptance_off"] = like.copy(data=self._acceptance_off(), unit="", meta={})
-        intervals = [dataset.gti for dataset in self.datasets if dataset.gti is not None]
-        fields["gti"] = type(intervals[0]).from_stack(intervals).union() if intervals else None
-        fields["meta_table"] = join_tables([d.meta_table for d in self.datasets if d.meta_table is not None])
+        fields["gti"] = type(self.intervals[0]).from_stack(self.intervals).union() if self.intervals else None
+        fields["meta_table"] = join_tables(self.tables)
         return fields
 
     def _acceptance_off(self) -> np.ndarray:

@@ -98,9 +98,9 @@ def energy_mask(axis: MapAxis, energy_min: Any = None, energy_max: Any = None) -
     return mask
 
 
-def energy_range(axis: MapAxis, mask: RegionNDMap | None) -> tuple[u.Quantity, u.Quantity]:
-    """Lower edge of the first and upper edge of the last bin in a mask (NaN if it is empty)."""
-    inside = np.ones(axis.nbin, dtype=bool) if mask is None else mask.data[:, 0, 0]
+def energy_range(axis: MapAxis, mask: Any) -> tuple[u.Quantity, u.Quantity]:
+    """Lower edge of the first and upper edge of the last bin in a mask, over all pixels (NaN if it is empty)."""
+    inside = np.ones(axis.nbin, dtype=bool) if mask is None else mask.data.reshape(axis.nbin, -1).any(axis=1)
     if not inside.any():
         return u.Quantity(np.nan, axis.unit), u.Quantity(np.nan, axis.unit)
     index = np.flatnonzero(inside)

@@ -79,12 +79,15 @@ def read_map_dataset(cls: Any, path: str | PathLike[str], *, name: str | None = 
 def _read_map(hdus: Any, field: str, path: Path) -> Any:
     from gjax.maps.map_io import map_from_hdulist
 
+    if field in MASKS and isinstance(hdus[field.upper()], fits.ImageHDU):
+        values = hdus[field.upper()].data
+        if not np.all((values == 0) | (values == 1)):
+            raise DataFormatError(
+                f"{path}: HDU {field.upper()!r} has values other than 0 and 1: weights are not supported"
+            )
     found = map_from_hdulist(hdus, hdu=field.upper(), path=path)
     if field in MASKS:
-        values = found.data
-        if values.dtype != bool and not np.all((values == 0) | (values == 1)):
-            raise DataFormatError(f"{path}: HDU {field.upper()!r} has values other than 0 and 1")
-        return found.copy(data=values.astype(bool), unit="")
+        return found.copy(data=found.data.astype(bool), unit="")
     if field == "exposure":
         if "energy" in found.geom.axes.names:
             found = found.rename_axes(["energy"], ["energy_true"])
