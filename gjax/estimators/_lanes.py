@@ -29,12 +29,16 @@ class Lanes(eqx.Module):
         Per bucket, the prediction of the source at norm 1 and of everything else.
     lane
         Per bucket, the band of each bin; the number of bands marks none.
+    lowest
+        Per band, the norm below which a bin of a cube would have a negative prediction; -inf for spectra, where the
+        statistic itself turns such norms back.
     """
 
     buckets: tuple[AbstractBucket, ...]
     signal: tuple[Array, ...]
     rest: tuple[Array, ...]
     lane: tuple[Array, ...]
+    lowest: Array
 
 
 def lane_statistic(lanes: Lanes, norm: Array) -> Array:
@@ -85,7 +89,16 @@ def solve_norms(lanes: Lanes, start: Array) -> tuple[Array, Array, Array]:
         return jnp.where(done, norm, following), low, high, 2 * reach, steps + 1, done, jnp.where(flat, curvature, 0.0)
 
     infinite = jnp.full_like(start, jnp.inf)
-    state = (start, -infinite, infinite, jnp.ones_like(start), jnp.asarray(0), jnp.zeros(start.shape, bool), 0 * start)
+    start = jnp.maximum(start, lanes.lowest + 1e-3)
+    state = (
+        start,
+        lanes.lowest,
+        infinite,
+        jnp.ones_like(start),
+        jnp.asarray(0),
+        jnp.zeros(start.shape, bool),
+        0 * start,
+    )
     end = jax.lax.while_loop(lambda s: ~jnp.all(s[5]) & (s[4] < 150), body, state)
     return end[0], end[6], end[5]
 
@@ -122,7 +135,8 @@ def crossing(lanes: Lanes, best: Array, lowest: Array, step: Array, level: Array
     zero = jnp.zeros_like(best)
     state = (jnp.abs(step), zero, zero + jnp.inf, jnp.asarray(0), jnp.zeros(best.shape, bool))
     distance, _, _, _, done = jax.lax.while_loop(lambda s: ~jnp.all(s[4]) & (s[3] < 100), body, state)
-    return jnp.where(done, distance, jnp.nan)
+    found = done & (best + sign * distance >= lanes.lowest)
+    return jnp.where(found, distance, jnp.nan)
 
 
 @jax.jit

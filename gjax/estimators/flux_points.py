@@ -12,8 +12,16 @@ from gjax.datasets import FluxPoints
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes, estimate
 from gjax.estimators._reoptimise import estimate_reoptimised
-from gjax.freeze import FitResult, Likelihood, compiled_source_prediction, compiled_spectrum
-from gjax.likelihood import FluxPointSets
+from gjax.freeze import (
+    FitResult,
+    Likelihood,
+    compiled_prediction,
+    compiled_source_prediction,
+    compiled_spectrum,
+    cube_backgrounds,
+    cube_signals,
+)
+from gjax.likelihood import CashCubes, FluxPointSets
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
@@ -149,29 +157,60 @@ def snap_edges(likelihood: Likelihood, edges: np.ndarray) -> tuple[np.ndarray, n
     return snapped[:-1], snapped[1:]
 
 
+def band_of_bins(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the band that holds each energy bin, or the number of bands."""
+    bottom, top = edges[:-1], edges[1:]
+    band = np.searchsorted(high, bottom * (1 + 1e-6), side="right")
+    safe = np.minimum(band, len(low) - 1)
+    inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
+    return np.where(inside, safe, len(low)).astype(np.int32)
+
+
 def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.ndarray) -> Lanes:
     """Assign every bin that lies inside a band to it, and predict the source and the rest."""
     group, position = likelihood.locate(source)
     problem = likelihood.problem
-    per_group = compiled_source_prediction(problem, likelihood.padded(likelihood.x0))
-    predicted = [[np.asarray(bucket) for bucket in buckets] for buckets in per_group]
+    x = likelihood.padded(likelihood.x0)
+    totals = compiled_prediction(problem, x)
+    own = compiled_source_prediction(problem, x)[group]
     axes = _axes(likelihood)
-    signal, rest, lanes = [], [], []
+    signal: list[np.ndarray] = []
+    rest: list[np.ndarray] = []
+    lanes: list[np.ndarray] = []
     for k, bucket in enumerate(problem.buckets):
-        total = np.sum([np.sum(buckets[k], axis=0) for buckets in predicted], axis=0)
-        signal.append(predicted[group][k][position])
-        rest.append(total - signal[-1])
+        signal.append(np.asarray(own[k][position]))
+        rest.append(np.asarray(totals[k]) - signal[-1])
         lane = np.full(bucket.mask.shape, len(low), dtype=np.int32)
         if not isinstance(bucket, FluxPointSets):
             for row, i in enumerate(likelihood.frozen.members[k]):
-                bottom, top = axes[i][:-1], axes[i][1:]
-                band = np.searchsorted(high, bottom * (1 + 1e-6), side="right")
-                safe = np.minimum(band, len(low) - 1)
-                inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
-                lane[row, : len(bottom)] = np.where(inside, safe, len(low))
+                bands = band_of_bins(axes[i], low, high)
+                if isinstance(bucket, CashCubes):
+                    bands = np.concatenate([bands[np.asarray(bucket.energy_bin[row])], bands])
+                lane[row, : len(bands)] = bands
         lanes.append(np.where(np.asarray(bucket.mask), lane, len(low)))
     on_device = [tuple(jnp.asarray(array) for array in arrays) for arrays in (signal, rest, lanes)]
-    return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2])
+    lowest = jnp.asarray(_lowest_norms(likelihood, source, axes, low, high))
+    return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2], lowest)
+
+
+def _lowest_norms(
+    likelihood: Likelihood, source: str, axes: dict[int, np.ndarray], low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Return per band the norm at which the first bin of a cube would be predicted negative."""
+    lowest = np.full(len(low), -np.inf)
+    if not likelihood.frozen.cubes:
+        return lowest
+    own, total = cube_signals(likelihood, source), cube_signals(likelihood, None)
+    background = cube_backgrounds(likelihood)
+    for i, cube in likelihood.frozen.cubes.items():
+        signal = own[i].reshape(cube.mask.shape)
+        rest = (total[i] - own[i] + background[i]).reshape(cube.mask.shape)
+        seen = cube.mask & (signal > 0)
+        ratio = np.where(seen, -rest / np.where(seen, signal, 1.0), -np.inf).max(axis=1)
+        for band, value in zip(band_of_bins(axes[i], low, high), ratio):
+            if band < len(low):
+                lowest[band] = max(lowest[band], value)
+    return lowest
 
 
 def _sum_bands(values: np.ndarray, lane: np.ndarray, n: int) -> np.ndarray:
@@ -220,7 +259,8 @@ def to_flux_points(
         for row, i in enumerate(members):
             size = likelihood.frozen.sizes[i]
             b = np.zeros(index.shape[1])
-            b[:size] = background[likelihood.names[i]].data.reshape(-1)
+            if not isinstance(bucket, CashCubes):  # there the rest holds the background
+                b[:size] = background[likelihood.names[i]].data.reshape(-1)
             counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], index[row : row + 1], n)  # type: ignore[attr-defined]
             excess[:, i] = _sum_bands(scaled[row : row + 1], index[row : row + 1], n)
             other = np.asarray(rest)[row] + b

@@ -59,7 +59,7 @@ class FixedFold(eqx.Module):
     occupied
         Shape (bins with counts, energy_true).
     rest
-        Summed over the other bins inside the mask, shape (energy_true,).
+        Summed over the other bins of each energy inside the mask, shape (energy, energy_true).
     """
 
     occupied: Array
@@ -95,7 +95,7 @@ def fold_cube(flux: Array, fold: RadialFold, spatial: Any) -> Array:
 
 
 def cube_bins(npred: Array, fold: RadialFold) -> Array:
-    """Return the prediction in the bins with counts, and behind them its sum over the other bins of the mask."""
+    """Return the prediction in the bins with counts, and behind them its sum over the other bins of each energy."""
     occupied = npred.ravel().at[fold.bins].get(mode="fill", fill_value=0.0)
-    rest = jnp.sum(jnp.where(fold.mask, npred, 0.0)) - jnp.sum(occupied)
-    return jnp.concatenate([occupied, rest[None]])
+    total = jnp.sum(jnp.where(fold.mask, npred, 0.0), axis=0)
+    return jnp.concatenate([occupied, total.at[fold.bins % npred.shape[1]].add(-occupied)])

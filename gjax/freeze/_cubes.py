@@ -120,15 +120,17 @@ def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
     rest = np.where(cube.mask, cube.background, 0.0)
     rest.ravel()[occupied] = 0.0
 
-    def pad(values: np.ndarray, last: float) -> np.ndarray:
-        return np.concatenate([values, np.zeros(size - n, values.dtype), np.array([last], values.dtype)])
+    n_energy = len(cube.energy)
+
+    def pad(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, np.zeros(size - n, values.dtype)])
 
     return {
-        "counts": pad(cube.counts.ravel()[occupied], 0.0),
-        "mask": pad(np.ones(n, bool), True),
-        "background": pad(cube.background.ravel()[occupied], 0.0)[:-1],
+        "counts": np.concatenate([pad(cube.counts.ravel()[occupied]), np.zeros(n_energy)]),
+        "mask": np.concatenate([pad(np.ones(n, bool)), cube.mask.any(axis=1)]),
+        "background": pad(cube.background.ravel()[occupied]),
         "background_rest": rest.sum(axis=1),
-        "energy_bin": pad(occupied // pixels, 0)[:-1].astype(np.int32),
+        "energy_bin": pad(occupied // pixels).astype(np.int32),
         "energy": cube.energy,
         "edges": cube.edges,
     }
@@ -228,8 +230,9 @@ def fixed_fold(cube: CubeArrays, counts_per_flux: np.ndarray, edisp: np.ndarray,
     energy_bin, pixel = np.divmod(cube.occupied, cube.counts.shape[1])
     occupied = np.zeros((n_bins, len(counts_per_flux)))
     occupied[: len(pixel)] = counts_per_flux[:, pixel].T * edisp[:, energy_bin].T
-    total = np.einsum("tp,rp,tr->t", counts_per_flux, cube.mask.astype(float), edisp, optimize=True)
-    return FixedFold(occupied, total - occupied.sum(axis=0))  # type: ignore[arg-type]
+    rest = (cube.mask.astype(float) @ counts_per_flux.T) * edisp.T
+    np.subtract.at(rest, energy_bin, occupied[: len(pixel)])
+    return FixedFold(occupied, rest)  # type: ignore[arg-type]
 
 
 def psf_at(dataset: Any, position: Any) -> tuple[np.ndarray, np.ndarray, bool]:

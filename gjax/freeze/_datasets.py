@@ -197,7 +197,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
             arrays = cubes[position] = cube_arrays(dataset)
             if not arrays.mask.any():
                 undefined.append(f"dataset {dataset.name!r}: the masks leave no bin")
-            sizes.append(ladder(len(arrays.occupied)) + 1)
+            sizes.append(ladder(len(arrays.occupied)) + len(arrays.energy))
             groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
             continue
         if isinstance(dataset, FluxPointsDataset):

@@ -108,7 +108,7 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             sees.append(np.ones((len(models), len(members))))
             pixels.append(None)
             continue
-        n_bins = bucket.mask.shape[1] - 1
+        n_bins = bucket.background.shape[1]  # type: ignore[attr-defined]
         here = [datasets[i] for i in members]
         make = _radial if is_symmetric(models[0]) else _fixed
         stacked, seen, cut = make(models, places, here, [cube for cube in cubes if cube is not None], n_bins)

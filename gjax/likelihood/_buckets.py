@@ -78,16 +78,17 @@ class OnOffSpectra(AbstractBucket):
 
 
 class CashCubes(AbstractBucket):
-    """Cubes with a background model, as the bins with counts and the sum of all others, shape (datasets, bins + 1).
+    """Cubes with a background model: the bins with counts, and the sum of the others per energy.
 
-    A bin without counts adds only its prediction to the statistic, so one number stands for all of them.
+    A bin without counts adds only its prediction to the statistic, so one number per energy stands for all of them.
+    Predictions have the shape (datasets, bins + energy).
 
     Parameters
     ----------
     counts
-        Counts of the occupied bins; 0 in the last place, which is the sum over all others, and in padding.
+        Counts of the occupied bins; 0 in padding and in the last places, which are the sums over all others.
     mask
-        True for occupied bins and the last place.
+        True for occupied bins and the sums.
     background
         Background in the occupied bins, shape (datasets, bins).
     background_rest

@@ -165,9 +165,9 @@ def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) 
 
 
 def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
-    """Return the prediction of a source in the bins with counts and in all others together, shape (bins + 1,)."""
+    """Return the prediction of a source in the bins with counts, and in the others summed per energy."""
     if isinstance(fold, FixedFold):
-        return jnp.concatenate([fold.occupied @ flux, jnp.sum(fold.rest * flux)[None]])
+        return jnp.concatenate([fold.occupied @ flux, fold.rest @ flux])
     return cube_bins(fold_cube(flux, fold, spatial), fold)
 
 
@@ -192,12 +192,11 @@ def background_norms(problem: Problem, number: int, theta: Array) -> Array:
 
 
 def _background(problem: Problem, number: int, theta: Array) -> Array:
-    """Return the background of a bucket of cubes, shape (datasets, bins + 1)."""
+    """Return the background of a bucket of cubes, shape (datasets, bins + energy)."""
     bucket: Any = problem.buckets[number]
     norms = background_norms(problem, number, theta)
     occupied = bucket.background * jnp.take_along_axis(norms, bucket.energy_bin, axis=1)
-    rest = jnp.sum(bucket.background_rest * norms, axis=1, keepdims=True)
-    return jnp.concatenate([occupied, rest], axis=1)
+    return jnp.concatenate([occupied, bucket.background_rest * norms], axis=1)
 
 
 def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], ...]:
