@@ -7,7 +7,15 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 
-__all__ = ["fov_coordinates", "horizon_rotation", "offset_on_sphere", "rotation_times", "sky_coordinates"]
+__all__ = [
+    "equatorial_fov",
+    "fov_coordinates",
+    "horizon_rotation",
+    "offset_on_sphere",
+    "rotate_fov",
+    "rotation_times",
+    "sky_coordinates",
+]
 
 # Turns of the sky per day, and the shortest time over which responses are taken as constant.
 EARTH_ROTATION_DEG_PER_S = 360.0 / 86400.0
@@ -89,6 +97,48 @@ def fov_coordinates(
     forward = x * np.cos(pointing_lat) + z * np.sin(pointing_lat)
     up = z * np.cos(pointing_lat) - x * np.sin(pointing_lat)
     return np.degrees(np.arctan2(y, forward)), np.degrees(np.arcsin(np.clip(up, -1, 1)))
+
+
+def equatorial_fov(geom: Any, pointing: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Field-of-view coordinates along right ascension and declination of the pixels of a geometry [deg].
+
+    Parameters
+    ----------
+    geom
+        Geometry in any frame that is a rotation of ICRS.
+    pointing
+        Pointing position (SkyCoord).
+
+    Returns
+    -------
+    fov_lon, fov_lat
+        Flat arrays; ``fov_lon`` grows with right ascension; NaN off the projection.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from gjax.maps import RegionGeom
+    >>> geom = RegionGeom.create("galactic;circle(184.55746, -5.78436, 0.5)")
+    >>> lon, lat = equatorial_fov(geom, SkyCoord(83.63308, 21.51450, unit="deg"))
+    >>> f"{abs(lon[0]):.3f} {lat[0]:.3f}"
+    '0.000 0.500'
+    """
+    from astropy.coordinates import SkyCoord
+
+    icrs = pointing.icrs
+    sin, cos = (f(np.array([icrs.ra.rad, icrs.dec.rad])) for f in (np.sin, np.cos))
+    forward = np.array([cos[1] * cos[0], cos[1] * sin[0], sin[1]])
+    left = np.array([-sin[0], cos[0], 0.0])
+    axes = np.stack([forward, left, np.cross(forward, left)])
+    if geom.frame != "icrs":
+        # the axes of the geometry's frame, in ICRS
+        basis = SkyCoord([0.0, 90.0, 0.0], [0.0, 0.0, 90.0], unit="deg", frame=geom.frame).icrs.cartesian
+        axes = axes @ basis.xyz.value
+    lon, lat = (np.radians(value.ravel()) for value in sky_coordinates(geom))
+    cos_lat = np.cos(lat)
+    x, y, z = cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)
+    ahead, aside, up = (row[0] * x + row[1] * y + row[2] * z for row in axes)
+    return np.degrees(np.arctan2(aside, ahead)), np.degrees(np.arcsin(np.clip(up, -1, 1)))
 
 
 def rotate_fov(lon: np.ndarray, lat: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:

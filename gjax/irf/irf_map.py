@@ -118,7 +118,8 @@ def position_weights(geom: Any, position: Any, method: str = "linear") -> list[t
         raise ValueError(f"position {position.to_string()} is not in the projection of the map")
     x, y = float(np.clip(x, 0, nx - 1)), float(np.clip(y, 0, ny - 1))
     if method == "nearest":
-        return [(int(np.floor(y + 0.5)), int(np.floor(x + 0.5)), 1.0)]
+        # half-way between two pixels the lower one, whatever the rounding of coordinates
+        return [(int(np.ceil(y - 0.5 - 1e-6)), int(np.ceil(x - 0.5 - 1e-6)), 1.0)]
     if method != "linear":
         raise ValueError(f"unknown method {method!r}: expected linear or nearest")
     x0, y0 = min(int(x), max(nx - 2, 0)), min(int(y), max(ny - 2, 0))
@@ -393,11 +394,11 @@ class AbstractReducedResponse:
     # ---- files ----
 
     @classmethod
-    def from_hdulist(cls, hdulist: Any, hdu: str | None = None, format: str = "gadf") -> Any:
+    def from_hdulist(cls, hdulist: Any, hdu: str | None = None, format: str = "gadf", path: Any = "") -> Any:
         """Read from HDUs (see `gjax.irf.irf_map_io.read_response`)."""
         from gjax.irf.irf_map_io import read_response
 
-        return read_response(cls, hdulist, hdu, format)
+        return read_response(cls, hdulist, hdu, format, path)
 
     @classmethod
     def read(cls, filename: Any, format: str = "gadf", hdu: str | None = None) -> Any:
@@ -413,7 +414,7 @@ class AbstractReducedResponse:
         from gjax.fits import open_fits
 
         with open_fits(filename) as hdulist:
-            return cls.from_hdulist(hdulist, hdu=hdu, format=format)
+            return cls.from_hdulist(hdulist, hdu=hdu, format=format, path=filename)
 
     def to_hdulist(self, hdu: str | None = None, format: str = "gadf") -> Any:
         """Make a list of HDUs: the map and, if there is one, the exposure."""

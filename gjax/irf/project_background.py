@@ -8,7 +8,7 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 
-from gjax.irf.fov import fov_coordinates, horizon_rotation, rotate_fov, rotation_times, sky_coordinates
+from gjax.irf.fov import equatorial_fov, horizon_rotation, rotate_fov, rotation_times
 from gjax.irf.interpolation import LOG_FLOOR, scaled
 from gjax.irf.irf_map import map_of
 from gjax.irf.project import interpolation_matrix, pixel_offsets
@@ -238,7 +238,7 @@ def make_map_background_irf(
         offset = pixel_offsets(geom, _fixed(pointing)).ravel()
         samplers = [(1.0, _radial_sampler(bkg, edges, offset, pad_offset))]
     else:
-        lon, lat = _equatorial_fov(geom, _fixed(pointing))
+        lon, lat = equatorial_fov(geom, _fixed(pointing))
         if bkg.fov_alignment == "ALTAZ":
             # the response counts its longitude to the right of its latitude, as azimuth runs
             samplers = []
@@ -264,19 +264,6 @@ def _fixed(pointing: Any) -> Any:
     if pointing.fixed_icrs is None:
         raise ValueError("no background can be projected for observations in drift mode")
     return pointing.fixed_icrs
-
-
-def _equatorial_fov(geom: Any, pointing: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Field-of-view coordinates of the pixels along right ascension and declination [deg]."""
-    from astropy.coordinates import SkyCoord
-
-    lon, lat = (value.ravel() for value in sky_coordinates(geom))
-    if geom.frame != "icrs":
-        good = np.isfinite(lon)
-        position = SkyCoord(np.where(good, lon, 0.0), np.where(good, lat, 0.0), unit="deg", frame=geom.frame).icrs
-        lon, lat = np.where(good, position.ra.deg, np.nan), np.where(good, position.dec.deg, np.nan)
-    icrs = pointing.icrs
-    return fov_coordinates(np.radians(lon), np.radians(lat), icrs.ra.rad, icrs.dec.rad)
 
 
 def _turns(pointing: Any, ontime: Any, start: Any, step: Any, location: Any) -> list[tuple[float, float]]:

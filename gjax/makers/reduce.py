@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from gjax.datasets import Datasets
+from gjax.datasets import Datasets, MapDataset, MapDatasetOnOff, stack_map_datasets
+from gjax.maps import RegionGeom
 
 __all__ = ["DatasetsMaker", "ReducedRun"]
 
@@ -61,6 +64,15 @@ class DatasetsMaker:
         second to start.
     progress
         Whether to show a progress bar (in a terminal).
+    cutout_width, cutout_mode
+        Maps only: each run starts from a cutout of the reference around its pointing (see
+        `gjax.datasets.MapDataset.cutout`); by default as wide as twice the ``offset_max`` of a `SafeMaskMaker` among
+        the makers, and without one the whole map. A run that does not overlap with the map is left out.
+    outdir
+        Maps only: folder to which the dataset of each run is written, as "<name>.fits". Runs whose file is there
+        already are read instead of reduced, so that a reduction can be resumed.
+    overwrite
+        Reduce and write again what is in ``outdir``.
 
     Raises
     ------
@@ -92,6 +104,10 @@ class DatasetsMaker:
         *,
         n_jobs: int | None = None,
         progress: bool = True,
+        cutout_width: Any = None,
+        cutout_mode: str = "trim",
+        outdir: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
     ):
         self.makers = tuple(makers)
         if not self.makers:
@@ -102,6 +118,14 @@ class DatasetsMaker:
         self.executor = executor
         self.n_jobs = n_jobs
         self.progress = progress
+        width = cutout_width
+        if width is None:
+            offsets = [maker.offset_max for maker in self.makers if "offset-max" in getattr(maker, "methods", ())]
+            width = 2 * min(offsets) if offsets else None
+        self.cutout_width = width
+        self.cutout_mode = cutout_mode
+        self.outdir = None if outdir is None else Path(os.path.expandvars(outdir)).expanduser()
+        self.overwrite = overwrite
 
     def __repr__(self) -> str:
         return f"DatasetsMaker({list(self.makers)}, stack_datasets={self.stack_datasets})"
@@ -119,7 +143,8 @@ class DatasetsMaker:
         Returns
         -------
         datasets
-            One dataset per observation that succeeded, in order; a single one where they are stacked.
+            One dataset per observation that succeeded, in order; a single one where they are stacked. Maps are
+            stacked on the reference dataset.
 
         Raises
         ------
@@ -128,7 +153,27 @@ class DatasetsMaker:
         RuntimeError
             If all observations fail; the first error is its cause.
         """
+        if self.stack_datasets and _is_map(dataset):
+            # each run is added as it comes, and let go
+            runs: list[ReducedRun] = []
+            stacked = stack_map_datasets(dataset, self._kept(dataset, observations, runs), name=dataset.name)
+            self._report(runs)
+            return Datasets([stacked])
         runs = self.run_each(dataset, observations)
+        self._report(runs)
+        datasets = Datasets([run.dataset for run in runs if run.error is None])
+        return Datasets([datasets.stack_reduce(name=dataset.name)]) if self.stack_datasets else datasets
+
+    def _kept(self, dataset: Any, observations: Iterable[Any], runs: list[ReducedRun]) -> Iterator[Any]:
+        """Reduced datasets, to be stacked on the reference; what became of the runs is noted in a list."""
+        for run in self._iterate(dataset, observations):
+            runs.append(ReducedRun(run.obs_id, error=run.error))
+            if run.dataset is not None:
+                on_off = isinstance(run.dataset, MapDatasetOnOff) and not isinstance(dataset, MapDatasetOnOff)
+                yield run.dataset.to_map_dataset() if on_off else run.dataset
+
+    def _report(self, runs: list[ReducedRun]) -> None:
+        """Log which runs failed; raise an error if all did."""
         failed = [run for run in runs if run.error is not None]
         if failed and len(failed) == len(runs):
             first = failed[0]
@@ -140,25 +185,38 @@ class DatasetsMaker:
             log.error(
                 "%d of %d observations failed: %s", len(failed), len(runs), ", ".join(str(r.obs_id) for r in failed)
             )
-        datasets = Datasets([run.dataset for run in runs if run.error is None])
-        return Datasets([datasets.stack_reduce(name=dataset.name)]) if self.stack_datasets else datasets
 
     def run_each(self, dataset: Any, observations: Iterable[Any]) -> list[ReducedRun]:
         """Reduce observations and say for each what came out; arguments as for `run`."""
+        return list(self._iterate(dataset, observations))
+
+    def _iterate(self, dataset: Any, observations: Iterable[Any]) -> Iterator[ReducedRun]:
         todo = list(observations)
         if not todo:
             raise ValueError("no observations to reduce")
         if self.n_jobs or len(todo) > KEEP_LOADED:
             todo = [one.unloaded() if hasattr(one, "unloaded") else one for one in todo]
-        copies = [dataset.copy(name=name) for name in _names(todo)]
-        runs = []
+        is_map = _is_map(dataset)
+        if self.outdir is not None:
+            if not is_map:
+                raise ValueError(
+                    f"outdir: one file per run is for maps, {dataset.name!r} is a {type(dataset).__name__}"
+                )
+            self.outdir.mkdir(parents=True, exist_ok=True)
+        if is_map:
+            # coordinates and areas of pixels are found once, and cut out with the geometry
+            dataset.counts.geom.get_coord(sparse=True)
+            dataset.counts.geom.solid_angle()
+        steps = _Steps(
+            self.makers, self.cutout_width if is_map else None, self.cutout_mode, self.outdir, self.overwrite
+        )
+        starts = [(dataset, name) for name in _names(todo)]
         with self._workers() as executor, self._bar(len(todo)) as bar:
-            for run in _map(executor, self.makers, copies, todo):
+            for run in _map(executor, steps, starts, todo):
                 if run.error is not None:
                     log.error("observation %s: %s: %s", run.obs_id, type(run.error).__name__, run.error)
-                runs.append(run)
+                yield run
                 bar.update()
-        return runs
 
     def _bar(self, total: int) -> Any:
         # disable=None: no bar where the output is no terminal
@@ -188,13 +246,30 @@ def _names(observations: list[Any]) -> list[str]:
     return names
 
 
-def _map(executor: Any, makers: Sequence[Any], datasets: list[Any], observations: list[Any]) -> Iterator[ReducedRun]:
+@dataclass(frozen=True)
+class _Steps:
+    """What to do with each observation."""
+
+    makers: tuple[Any, ...]
+    cutout_width: Any
+    cutout_mode: str
+    outdir: Path | None
+    overwrite: bool
+
+
+def _is_map(dataset: Any) -> bool:
+    return not isinstance(dataset.counts.geom, RegionGeom)
+
+
+def _map(
+    executor: Any, steps: _Steps, datasets: list[tuple[Any, str]], observations: list[Any]
+) -> Iterator[ReducedRun]:
     """Yield the outcome of each observation, in order; let go of the observations on the way."""
     if executor is None:
         for dataset in datasets:
-            yield _reduce(makers, dataset, observations.pop(0))
+            yield _reduce(steps, dataset, observations.pop(0))
         return
-    futures = [executor.submit(_reduce, makers, *pair) for pair in zip(datasets, observations, strict=True)]
+    futures = [executor.submit(_reduce, steps, *pair) for pair in zip(datasets, observations, strict=True)]
     try:
         for future, observation in zip(futures, observations, strict=True):
             try:
@@ -206,13 +281,41 @@ def _map(executor: Any, makers: Sequence[Any], datasets: list[Any], observations
             future.cancel()
 
 
-def _reduce(makers: Sequence[Any], dataset: Any, observation: Any) -> ReducedRun:
-    """Run the makers on one observation."""
+def _reduce(steps: _Steps, reference: tuple[Any, str], observation: Any) -> ReducedRun:
+    """Run the makers on one observation, or read what an earlier call has written."""
+    dataset, name = reference
+    path = None if steps.outdir is None else steps.outdir / f"{name}.fits"
     try:
-        result = dataset
-        for maker in makers:
+        if path is not None and path.exists() and not steps.overwrite:
+            return ReducedRun(observation.obs_id, dataset=read_run(path, name))
+        if steps.cutout_width is None:
+            result = dataset.copy(name=name)
+        else:
+            result = dataset.cutout(
+                observation.get_pointing_icrs(), steps.cutout_width, mode=steps.cutout_mode, name=name
+            )
+        for maker in steps.makers:
             result = maker.run(result, observation)
+        if path is not None:
+            result.write(path, overwrite=True)
     except Exception as error:  # whatever is wrong with one run must not end the others
         log.debug("observation %s failed", observation.obs_id, exc_info=True)
         return ReducedRun(observation.obs_id, error=error)
     return ReducedRun(observation.obs_id, dataset=result)
+
+
+def read_run(path: Path, name: str) -> Any:
+    """Read the dataset of a run that an earlier reduction has written.
+
+    Parameters
+    ----------
+    path
+        FITS file of a `gjax.datasets.MapDataset` or `gjax.datasets.MapDatasetOnOff`.
+    name
+        Name of the dataset.
+    """
+    from gjax.fits import open_fits
+
+    with open_fits(path) as hdus:
+        on_off = "COUNTS_OFF" in [hdu.name.upper() for hdu in hdus]
+    return (MapDatasetOnOff if on_off else MapDataset).read(path, name=name)
