@@ -95,9 +95,13 @@ class Frozen:
         def both(theta, energy, edges):
             return everything(theta, energy, edges), jax.jacfwd(everything)(theta, energy, edges)
 
-        #: values and gradients of many parameter vectors, and second derivatives
+        def fluxes(theta, energy, edges):
+            filled = fill(skeleton, theta)
+            return jnp.concatenate([filled.evaluate(energy), filled.integrate(edges[:-1], edges[1:])])
+
+        #: values and gradients of many parameter vectors, and second derivatives of the fluxes
         self.batch = jax.jit(jax.vmap(both, in_axes=(0, None, None)))
-        self.hessian = jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(everything)), in_axes=(0, None, None)))
+        self.hessian = jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(fluxes)), in_axes=(0, None, None)))
 
     def evaluate(self, thetas):
         """Values and gradients of up to 32 parameter vectors, in one compiled program."""
@@ -195,7 +199,7 @@ def test_second_derivatives(frozen, name):
     step = 1e-6 * np.eye(len(base))
     _, around = f.evaluate(np.concatenate([base + step, base - step]))
     for i in np.flatnonzero([not p.constant for p in f.table.parameters]):
-        numerical = (around[i] - around[len(base) + i]) / 2e-6
+        numerical = ((around[i] - around[len(base) + i]) / 2e-6)[: len(hessians[0])]
         np.testing.assert_allclose(hessians[0][:, i], numerical, rtol=1e-4, atol=1e-6 * np.abs(hessians[0]).max())
 
 
