@@ -373,7 +373,7 @@ class MapAxis:
         scale, inverse = SCALES[self._interp]
         pix = np.asarray(pix, dtype=float)
         values = inverse(interpolate(pix, np.arange(self._nbin + 1) - 0.5, scale(self._edges)))
-        return u.Quantity(values, self._unit, copy=False)
+        return u.Quantity(np.asarray(values), self._unit, copy=False)
 
     # ---- derived axes ----
 

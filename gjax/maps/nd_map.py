@@ -416,16 +416,35 @@ class Map:
         return self.copy(geom=self._geom.replace_axis(new_axis), data=ufunc.reduceat(data, starts, axis=dimension))
 
     def cumsum(self, axis_name: str) -> Self:
-        """Cumulative sum along an axis; the value of a bin includes that bin."""
-        return self.copy(data=np.cumsum(self._data, axis=self._dimension(axis_name)))
+        """Return the integral along an axis up to each of its edges, which become the centres of the axis.
 
-    def normalize(self, axis_name: str | None = None) -> Self:
-        """Divide by the sum along an axis, or over everything; where the sum is zero the values become zero."""
-        dimension = None if axis_name is None else self._dimension(axis_name)
-        total = np.nansum(self._data, axis=dimension, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            data = np.where(total != 0, self._data / total, 0.0)
-        return self.copy(data=data, unit="")
+        Values are multiplied with the width of the bins, on an axis "rad" with the area of the rings.
+        """
+        from gjax.maps.integrals import cumulative
+
+        return cumulative(self, axis_name)
+
+    def integral(self, axis_name: str, coords: Any, **kwargs: Any) -> u.Quantity:
+        """Integral along an axis from its first edge to coordinates.
+
+        Parameters
+        ----------
+        axis_name
+            Name of the axis.
+        coords
+            Mapping with the upper limit as coordinate of the axis, and the coordinates of all others.
+        **kwargs
+            See ``interp_by_coord``.
+        """
+        from gjax.maps.integrals import integral
+
+        return integral(self, axis_name, coords, **kwargs)
+
+    def normalize(self, axis_name: str) -> Self:
+        """Return the map divided by its integral along an axis; where that is zero the values become zero."""
+        from gjax.maps.integrals import normalize
+
+        return normalize(self, axis_name)
 
     def rename_axes(self, names: Sequence[str], new_names: Sequence[str]) -> Self:
         """Return the map with axes renamed.

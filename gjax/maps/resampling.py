@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gjax.maps.wcs_geom import WcsGeom
     from gjax.maps.wcs_map import WcsNDMap
 
-__all__ = ["downsample", "reproject", "resample", "upsample"]
+__all__ = ["downsample", "overlap_matrix", "reproject", "resample", "upsample"]
 
 
 def downsample(
@@ -159,11 +159,10 @@ def resample(wcs_map: WcsNDMap, geom: WcsGeom, weights: Any = None, preserve_cou
 
 
 def reproject(wcs_map: WcsNDMap, geom: Any, preserve_counts: bool = False, precision_factor: int = 10) -> Any:
-    """Average (or sum) a map over the pixels of another geometry.
+    """Average (or share out) a map over the pixels of another geometry.
 
-    Values per area are interpolated at sample points inside the new pixels, as many as it takes to see every old one.
-    With ``preserve_counts`` the old pixels are split instead and their parts put where they belong, so that nothing
-    within the new map is lost.
+    Where new pixels are no larger than the old ones, values per area are interpolated. Otherwise, and for counts, the
+    overlap of every new pixel with every old one is measured on sample points (`overlap_matrix`).
 
     Parameters
     ----------
@@ -186,22 +185,91 @@ def reproject(wcs_map: WcsNDMap, geom: Any, preserve_counts: bool = False, preci
         raise ValueError("counts are not shared between energy bins: use the axes of the map, then resample_axis")
     if target.is_region:
         return wcs_map.to_region_nd_map(target.region, func=np.nansum if preserve_counts else np.nanmean)
-    if target.is_hpx:
-        return wcs_map.interp_to_geom(target, preserve_counts=preserve_counts)
+    if target.is_hpx or wcs_map.is_bool:
+        return wcs_map.interp_to_geom(target, preserve_counts=preserve_counts and not wcs_map.is_bool)
     ratio = float(np.min(target.pixel_scales.value) / np.max(wcs_map.geom.pixel_scales.value))
-    if wcs_map.is_bool:
+    if not preserve_counts and (ratio <= 1 or target.axes != source_axes):
         return wcs_map.interp_to_geom(target)
+    matrix = overlap_matrix(wcs_map.geom.to_image(), target.to_image(), precision_factor)
+    values = np.nan_to_num(wcs_map.data, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1, matrix.shape[1]).T
     if preserve_counts:
-        factor = max(1, int(np.ceil(precision_factor / ratio)))
-        return resample(_split_counts(wcs_map, factor), target)
-    factor = int(min(max(np.ceil(ratio), 1) if ratio <= 1 else np.ceil(2 * ratio), precision_factor))
-    if factor <= 1:
-        return wcs_map.interp_to_geom(target, fill_value=0.0)
-    fine = wcs_map.interp_to_geom(target.upsample(factor), fill_value=0.0)
-    return downsample(fine, factor, preserve_counts=False)
+        result = matrix @ (values / wcs_map.geom.solid_angle().value.reshape(-1, 1))
+    else:
+        area = np.asarray(matrix.sum(axis=1)).reshape(-1, 1)
+        result = np.divide(matrix @ values, area, out=np.zeros((matrix.shape[0], values.shape[1])), where=area > 0)
+    return Map.from_geom(target, data=result.T.reshape(target.data_shape), unit=wcs_map.unit, meta=wcs_map.meta)
 
 
-def _split_counts(wcs_map: WcsNDMap, factor: int) -> WcsNDMap:
-    # Equal shares: the parts of a pixel differ in area by less than its curvature.
-    data = np.repeat(np.repeat(wcs_map.data / factor**2, factor, axis=-1), factor, axis=-2)
-    return wcs_map.copy(geom=wcs_map.geom.upsample(factor), data=data)
+def overlap_matrix(source: WcsGeom, target: WcsGeom, samples: int = 10) -> Any:
+    """Solid angle [sr] that each pixel of an image (rows) shares with each one of another (columns), sparse.
+
+    Every target pixel is covered with sample points, ``samples`` along the side of a source pixel. What they find of
+    a source pixel that lies wholly within the target is scaled to its solid angle, so that counts are conserved.
+
+    Parameters
+    ----------
+    source, target
+        Geometries of the images.
+    samples
+        Sample points along one side of the smaller of the two pixels.
+
+    Examples
+    --------
+    >>> from gjax.maps import WcsGeom
+    >>> matrix = overlap_matrix(WcsGeom.create(npix=4, binsz=1), WcsGeom.create(npix=2, binsz=2))
+    >>> matrix.shape, matrix.nnz
+    ((4, 16), 16)
+    """
+    from scipy.sparse import coo_array, csr_array
+
+    ratio = float(np.max(target.pixel_scales.value) / np.min(source.pixel_scales.value))
+    factor = max(int(np.ceil(samples * ratio)), 4)
+    nx, ny = target.npix
+    area = (target.solid_angle().value / factor**2).ravel()
+    shape = (nx * ny, source.npix[0] * source.npix[1])
+    matrix = csr_array(shape)
+    offsets = (np.arange(factor) + 0.5) / factor - 0.5
+    rows_at_once = max(1, 1_000_000 // (nx * factor**2))
+    x = (np.arange(nx)[:, np.newaxis] + offsets).ravel()
+    for first in range(0, ny, rows_at_once):
+        lines = np.arange(first, min(first + rows_at_once, ny))
+        y = (lines[:, np.newaxis] + offsets).ravel()
+        grid_x, grid_y = np.meshgrid(x, y)
+        lon, lat = target.wcs.wcs_pix2world(grid_x.ravel(), grid_y.ravel(), 0)
+        i, j = source.coord_to_idx(_positions(lon, lat, source, target))
+        pixel = (np.rint(grid_y).astype(np.intp) * nx + np.rint(grid_x).astype(np.intp)).ravel()
+        inside = (i >= 0) & (j >= 0)
+        pixel, found = pixel[inside], (j * source.npix[0] + i)[inside]
+        matrix = matrix + coo_array((area[pixel], (pixel, found)), shape=shape).tocsr()
+    return _exact_inside(matrix, source, target)
+
+
+def _positions(lon: np.ndarray, lat: np.ndarray, source: WcsGeom, target: WcsGeom) -> Any:
+    if source.frame == target.frame:
+        return {"lon": lon, "lat": lat}
+    from astropy.coordinates import SkyCoord
+
+    finite = np.isfinite(lon)
+    position = SkyCoord(np.where(finite, lon, 0.0), np.where(finite, lat, 0.0), unit="deg", frame=target.frame)
+    position = position.transform_to(source._celestial_frame)
+    return {
+        "lon": np.where(finite, position.spherical.lon.deg, np.nan),
+        "lat": np.where(finite, position.spherical.lat.deg, np.nan),
+    }
+
+
+def _exact_inside(matrix: Any, source: WcsGeom, target: WcsGeom) -> Any:
+    from scipy.sparse import diags_array
+
+    lon, lat = source._edges_lonlat
+    finite = np.isfinite(lon)
+    corner = np.zeros(lon.shape, dtype=bool)
+    i, j = target.coord_to_idx(_positions(lon[finite], lat[finite], target, source))
+    corner[finite] = (i >= 0) & (j >= 0)
+    inside = (corner[1:, 1:] & corner[1:, :-1] & corner[:-1, 1:] & corner[:-1, :-1]).ravel()
+    found = np.asarray(matrix.sum(axis=0)).ravel()
+    wanted = source.solid_angle().value.ravel()
+    scale = np.ones(found.shape)
+    adjust = (found > 0) & (inside | (found > wanted))
+    scale[adjust] = wanted[adjust] / found[adjust]
+    return (matrix @ diags_array(scale)).tocsr()

@@ -363,9 +363,9 @@ class WcsNDMap(Map):
         geom
             Other geometry; an image keeps the axes of this map.
         preserve_counts
-            Conserve the sum of counts; otherwise values per area.
+            Conserve the sum of counts; otherwise values are averaged over area.
         precision_factor
-            Sample points along one side of a new pixel, where these are larger than the old ones.
+            Sample points along one side of an old pixel, by which overlaps are measured.
         """
         from gjax.maps.resampling import reproject
 
