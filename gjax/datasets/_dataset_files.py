@@ -15,7 +15,7 @@ from gjax.fits import expand_path, open_fits, write_atomic
 __all__ = ["INDEX", "find_datasets", "write_index"]
 
 INDEX = "datasets.yaml"
-TYPES = ("SpectrumDatasetOnOff", "FluxPointsDataset", "MapDataset", "MapDatasetOnOff")
+TYPES = ("SpectrumDataset", "SpectrumDatasetOnOff", "FluxPointsDataset", "MapDataset", "MapDatasetOnOff")
 
 
 def write_index(path: Path, entries: list[dict[str, Any]], *, overwrite: bool = False) -> Path:
@@ -52,6 +52,9 @@ def _kind(path: Path) -> str:
         names = {hdu.name for hdu in hdus}
         if "SPECTRUM" in names or not names & {"COUNTS", "COUNTS_OFF", "EXPOSURE", "BACKGROUND"}:
             return "SpectrumDatasetOnOff"
+        first = next(name for name in ("COUNTS", "EXPOSURE", "BACKGROUND", "COUNTS_OFF") if name in names)
+        if f"{first}_REGION" in names:
+            return "SpectrumDataset"
         on_off = bool(names & {"COUNTS_OFF", "ACCEPTANCE", "ACCEPTANCE_OFF"})
     return "MapDatasetOnOff" if on_off else "MapDataset"
 

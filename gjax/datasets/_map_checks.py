@@ -12,12 +12,14 @@ __all__ = ["check_dataset", "summary", "without_background"]
 def without_background(dataset: Any) -> np.ndarray:
     """Bins of the fit that hold counts although no background is expected in them (bool array).
 
-    Without a source that reaches these bins, no prediction can explain the counts: the statistic is infinite.
+    Without a source that reaches these bins, no prediction can explain the counts: the statistic is infinite. For
+    on-off data these are the bins without an off region; off regions without counts are no problem.
     """
     background = dataset.background
     if dataset.counts is None or background is None:
         return np.zeros(dataset.data_shape, dtype=bool)
-    bad = (dataset.counts.data > 0) & ~(background.data > 0)
+    known = np.isfinite(background.data) if dataset.stat_type == "wstat" else background.data > 0
+    bad = (dataset.counts.data > 0) & ~known
     mask = dataset.mask
     return bad if mask is None else bad & mask.data
 

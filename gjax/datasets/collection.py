@@ -200,9 +200,11 @@ class Datasets(MutableSequence[Any]):
         from gjax.datasets.flux_points_dataset import FluxPointsDataset
         from gjax.datasets.map_dataset import MapDataset
         from gjax.datasets.map_dataset_on_off import MapDatasetOnOff
+        from gjax.datasets.spectrum import SpectrumDataset
         from gjax.datasets.spectrum_on_off import SpectrumDatasetOnOff
 
-        kinds = {kind.tag: kind for kind in (FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDatasetOnOff)}
+        classes = (FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDataset, SpectrumDatasetOnOff)
+        kinds: dict[str, Any] = {kind.tag: kind for kind in classes}
         found: list[tuple[str, str | None, Path]] = []
         for item in [path] if isinstance(path, str | PathLike) else path:
             found.extend(find_datasets(item))
@@ -229,8 +231,6 @@ class Datasets(MutableSequence[Any]):
         """
         folder, entries = expand_path(path), []
         for dataset in self._datasets:
-            if dataset.tag == "SpectrumDataset":
-                raise ValueError(f"dataset {dataset.name!r}: a spectrum without off counts has no file format yet")
             file = f"pha_obs{dataset.name}.fits" if dataset.tag == "SpectrumDatasetOnOff" else f"{dataset.name}.fits"
             entries.append({"name": dataset.name, "type": dataset.tag, "filename": file})
         if (folder / INDEX).exists() and not overwrite:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -59,8 +58,10 @@ def read_map_dataset(cls: Any, path: str | PathLike[str], *, name: str | None = 
         if not on_off and names & {field.upper() for field in ON_OFF}:
             raise DataFormatError(f"{path}: this is on-off data (HDU COUNTS_OFF): read it with MapDatasetOnOff")
         for field in RESPONSES:
-            if field.upper() in names:
+            if field.upper() in names and field in cls.__dataclass_fields__:
                 fields[field] = _read_response(hdus, field, path)
+        if "psf" not in cls.__dataclass_fields__:
+            _as_spectrum(fields, path)
         if "GTI" in names:
             from gjax.data import GTI
 
@@ -78,6 +79,7 @@ def read_map_dataset(cls: Any, path: str | PathLike[str], *, name: str | None = 
 
 def _read_map(hdus: Any, field: str, path: Path) -> Any:
     from gjax.maps.map_io import map_from_hdulist
+    from gjax.maps.wcs_io import meta_from_header
 
     if field in MASKS and isinstance(hdus[field.upper()], fits.ImageHDU):
         values = hdus[field.upper()].data
@@ -91,9 +93,21 @@ def _read_map(hdus: Any, field: str, path: Path) -> Any:
     if field == "exposure":
         if "energy" in found.geom.axes.names:
             found = found.rename_axes(["energy"], ["energy_true"])
-        if "livetime" in found.meta:
-            found = found.copy(data=found.data, meta={**found.meta, "livetime": u.Quantity(found.meta["livetime"])})
+        meta = found.meta or meta_from_header(hdus["EXPOSURE"].header)
+        if "livetime" in meta:
+            meta = {**meta, "livetime": u.Quantity(meta["livetime"])}
+        found = found.copy(data=found.data, meta=meta)
     return found if found.data.dtype == np.float64 else found.copy(data=found.data.astype(float))
+
+
+def _as_spectrum(fields: dict[str, Any], path: Path) -> None:
+    """Check that the maps are spectra of one region, and take the energy dispersion out of its map."""
+    for field in (*MAPS, *MASKS):
+        if field in fields and not getattr(fields[field].geom, "is_region", False):
+            raise DataFormatError(f"{path}: HDU {field.upper()!r} holds images, no spectrum: read it with MapDataset")
+    if "edisp" in fields:
+        axis = next(fields[field].geom.axes["energy"] for field in (*MAPS[::2], *MASKS) if field in fields)
+        fields["edisp"] = fields["edisp"].get_edisp_kernel(energy_axis=axis)
 
 
 def _read_response(hdus: Any, field: str, path: Path) -> Any:
@@ -120,6 +134,7 @@ def write_map_dataset(dataset: Any, path: str | PathLike[str], *, overwrite: boo
 def dataset_to_hdulist(dataset: Any) -> fits.HDUList:
     """HDUs of a map dataset: NAME in the primary header, then one image per map, GTI and META_TABLE."""
     from gjax.maps.map_io import map_to_hdulist
+    from gjax.maps.wcs_io import meta_to_header
 
     primary = fits.PrimaryHDU()
     primary.header["NAME"] = dataset.name
@@ -127,16 +142,21 @@ def dataset_to_hdulist(dataset: Any) -> fits.HDUList:
     hdus = fits.HDUList([primary])
 
     def add(given: Any, name: str) -> None:
-        hdus.extend(hdu for hdu in map_to_hdulist(given, hdu=name) if hdu.name != "PRIMARY")
+        parts = [hdu for hdu in map_to_hdulist(given, hdu=name) if hdu.name != "PRIMARY"]
+        if given.meta and "META" not in parts[0].header:
+            parts[0].header["META"] = meta_to_header(given.meta)
+        hdus.extend(parts)
 
     for field in MAPS:
         value = getattr(dataset, field) if field in dataset.__dataclass_fields__ else None
         if value is not None:
-            add(_with_text_meta(value), field.upper())
+            add(value, field.upper())
     for field in RESPONSES:
-        value = getattr(dataset, field)
+        value = getattr(dataset, field) if field in dataset.__dataclass_fields__ else None
         if value is None:
             continue
+        if field == "edisp" and hasattr(value, "pdf_matrix"):
+            value = _kernel_map(value, dataset)
         if not hasattr(value, "to_hdulist") or not hasattr(value, "irf_map"):
             raise TypeError(
                 f"dataset {dataset.name!r}: a {type(value).__name__} as {field} cannot be written, only maps of it"
@@ -154,17 +174,15 @@ def dataset_to_hdulist(dataset: Any) -> fits.HDUList:
     return hdus
 
 
-def _with_text_meta(given: Any) -> Any:
-    """The map with Quantities in its meta as text, which is how files hold them."""
-    meta = {key: str(value) if isinstance(value, u.Quantity) else value for key, value in given.meta.items()}
-    kept = {}
-    for key, value in meta.items():
-        try:
-            json.dumps(value)
-        except TypeError:
-            continue
-        kept[key] = value
-    return given.copy(data=given.data, meta=kept)
+def _kernel_map(kernel: Any, dataset: Any) -> Any:
+    from gjax.irf import EDispKernelMap
+
+    response = EDispKernelMap.from_edisp_kernel(kernel, dataset.counts.geom.to_image())
+    if dataset.exposure is None or not getattr(dataset.counts.geom, "is_region", False):
+        return response
+    on_axes = response.exposure_map
+    exposure = on_axes.copy(data=dataset.exposure.data.reshape(on_axes.data.shape), unit=dataset.exposure.unit)
+    return EDispKernelMap(response.edisp_map, exposure)
 
 
 def _plain(meta: Any) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import astropy.units as u
@@ -139,6 +141,39 @@ class SpectrumDataset:
             name=name,
             meta_table=meta_table,
         )
+
+    # ---- files ----
+
+    @classmethod
+    def read(cls, path: str | PathLike[str], name: str | None = None, format: str = "gadf") -> SpectrumDataset:
+        """Read a FITS file that `write` or Gammapy wrote; see `gjax.datasets.MapDataset.read`.
+
+        Parameters
+        ----------
+        path
+            File.
+        name
+            Name of the dataset; by default the one in the file.
+        format
+            "gadf".
+        """
+        from gjax.datasets.map_dataset_io import read_map_dataset
+
+        return read_map_dataset(cls, path, name=name, format=format)
+
+    def write(self, path: str | PathLike[str], overwrite: bool = False) -> Path:
+        """Write the maps, the energy dispersion and the time intervals to a FITS file; Gammapy reads it.
+
+        Parameters
+        ----------
+        path
+            File.
+        overwrite
+            Replace an existing file.
+        """
+        from gjax.datasets.map_dataset_io import write_map_dataset
+
+        return write_map_dataset(self, path, overwrite=overwrite)
 
     # ---- what is derived from the fields ----
 

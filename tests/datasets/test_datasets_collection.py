@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from gjax.datasets import Datasets, SpectrumDataset, SpectrumDatasetOnOff
+from gjax.datasets import Datasets, SpectrumDatasetOnOff
 from gjax.errors import ConfigError, MissingDataError
 from gjax.irf import EDispKernel
 from gjax.maps import MapAxis, RegionGeom, RegionNDMap
@@ -125,7 +125,3 @@ class TestErrors:
         (tmp_path / "datasets.yaml").write_text(text)
         with pytest.raises(ConfigError, match=match):
             Datasets.read(tmp_path)
-
-    def test_kind_without_file_format(self, tmp_path):
-        with pytest.raises(ValueError, match="'a': a spectrum without off counts has no file format"):
-            Datasets([SpectrumDataset.create(RegionGeom.create(None, axes=[ENERGY]), name="a")]).write(tmp_path)

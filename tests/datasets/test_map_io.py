@@ -3,13 +3,15 @@
 import shutil
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pytest
 import yaml
 from astropy.io import fits
 from astropy.table import Table
+from regions import CircleSkyRegion
 
-from gjax.datasets import Datasets, MapDataset, MapDatasetOnOff
+from gjax.datasets import Datasets, MapDataset, MapDatasetOnOff, SpectrumDataset
 from gjax.errors import DataFormatError, MissingDataError, UnitError
 from gjax.irf import EDispKernelMap, EDispMap, PSFKernel, PSFMap, RecoPSFMap
 from gjax.maps import MapAxis
@@ -242,3 +244,22 @@ class TestRealFiles:
         kernel = dataset.edisp.get_edisp_kernel()
         np.testing.assert_allclose(kernel.pdf_matrix.sum(axis=1)[[0, 1, -1]], [0.544338, 1, 0.455662], rtol=1e-5)
         assert_same(dataset, MapDataset.read(dataset.write(tmp_path / "fermi.fits")))
+
+
+class TestSpectrum:
+    def test_round_trip(self, make_map, center, tmp_path):
+        region = CircleSkyRegion(center, 0.4 * u.deg)
+        spectrum = make_map("a").to_spectrum_dataset(region, name="s")
+        path = Datasets([spectrum]).write(tmp_path)
+        for again in (Datasets.read(path)[0], Datasets.read(tmp_path / "s.fits")[0]):
+            assert isinstance(again, SpectrumDataset)
+            for field in ("counts", "background", "exposure", "mask_safe"):
+                np.testing.assert_array_equal(getattr(again, field).data, getattr(spectrum, field).data)
+            np.testing.assert_allclose(again.edisp.pdf_matrix, spectrum.edisp.pdf_matrix)
+            assert again.livetime == spectrum.livetime
+            assert again.counts.geom.region.radius.to_value("deg") == pytest.approx(0.4)
+
+    def test_images_are_no_spectrum(self, make_map, tmp_path):
+        path = make_map("a").write(tmp_path / "a.fits")
+        with pytest.raises(DataFormatError, match=r"a\.fits: HDU 'COUNTS' holds images"):
+            SpectrumDataset.read(path)
