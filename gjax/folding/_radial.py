@@ -23,7 +23,8 @@ def separation(vectors: Array, position: Array) -> Array:
     difference = vectors - position
     # 1e-14 rad^2 keeps the root differentiable twice where they coincide
     chord = jnp.sqrt(jnp.sum(difference * difference, axis=-1) + 1e-14)
-    return jnp.rad2deg(2 * jnp.arcsin(jnp.minimum(0.5 * chord, 1.0)))
+    # the antipode, where the slope of arcsin is infinite, is moved by a tenth of a degree
+    return jnp.rad2deg(2 * jnp.arcsin(jnp.minimum(0.5 * chord, 0.999999)))
 
 
 def bessel_j0(x: Array) -> Array:
