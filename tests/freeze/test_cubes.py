@@ -156,6 +156,6 @@ def test_what_cannot_be_folded_is_refused(simulated):
         gjax.Likelihood(simulated, [source(ellipse)])
     broken = simulated.exposure.data.copy()
     broken[0, 0, 0] = np.nan
+    exposure = WcsNDMap.from_geom(simulated.exposure.geom, data=broken, unit="m2 s")
     with pytest.raises((FitError, ValueError), match="exposure"):
-        exposure = WcsNDMap.from_geom(simulated.exposure.geom, data=broken, unit="m2 s")
         gjax.Likelihood(simulated.copy(name="cube", exposure=exposure), [source(PointSpatialModel())])
