@@ -136,10 +136,10 @@ def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
     }
 
 
-def radial_reach(rad: np.ndarray, extent: float) -> float:
-    """Return the radius of the disc that holds PSF and source, with room for the source to grow [deg]."""
+def radial_reach(rad: np.ndarray, side: float, extent: float) -> float:
+    """Return the radius of the disc that holds PSF, pixel and source, with room for the source to grow [deg]."""
     step = rad[1] - rad[0] if len(rad) > 1 else rad[0]
-    return float(rad[-1] + step + 1.5 * extent)
+    return float(rad[-1] + step + 0.75 * side + 1.5 * extent)
 
 
 def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.ndarray:
@@ -258,6 +258,6 @@ def edisp_at(dataset: Any, position: Any) -> np.ndarray:
 
 def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:
     """Return modes and splines that serve several datasets."""
-    reach = max(radial_reach(rad, extent) for rad in rads)
+    reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
     steps = [rad[1] - rad[0] if len(rad) > 1 else rad[0] for rad in rads]
     return radial_grid(reach, min(*steps, *(side / 2 for side in sides)))

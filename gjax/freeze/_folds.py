@@ -140,7 +140,7 @@ def _radial(
     sides = [float(np.sqrt(np.median(cube.solid_angle[cube.solid_angle > 0]))) for cube in cubes]
     rads = [psf[0] for row in responses for psf, _ in row]
     grid = grid_for(rads, sides, extent)
-    reach = max(radial_reach(rad, extent) for rad in rads)
+    reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
     cut = [[pixels_around(cube, position, reach) for cube in cubes] for position, _ in places]
     size = ladder(max(max(len(p) for p in row) for row in cut) or 1), n_bins
     rows = []
