@@ -66,6 +66,7 @@ def with_reference_rule(models: Models, datasets: Any) -> Models:
     def chained(model: SkyModel) -> SkyModel:
         if model.spectral_model.tag == "pl":
             return model
-        return SkyModel(ChainOfPowerLaws(model.spectral_model, points), model.name, model.datasets_names)
+        spectrum = ChainOfPowerLaws(model.spectral_model, points)
+        return SkyModel(spectrum, name=model.name, datasets_names=model.datasets_names)
 
     return Models([chained(model) for model in models])
