@@ -1,6 +1,7 @@
 """Models of the sky and of instruments, as differentiable modules."""
 
 from gjax.models._background import FoVBackgroundModel as FoVBackgroundModel
+from gjax.models._background import TemplateNPredModel as TemplateNPredModel
 from gjax.models._background import dataset_skeleton as dataset_skeleton
 from gjax.models._compound import CompoundSpectralModel as CompoundSpectralModel
 from gjax.models._compound import ConstantSpectralModel as ConstantSpectralModel
@@ -22,12 +23,17 @@ from gjax.models._spatial import AbstractShapeModel as AbstractShapeModel
 from gjax.models._spatial import AbstractSpatialModel as AbstractSpatialModel
 from gjax.models._spatial import spatial_model_class as spatial_model_class
 from gjax.models._spatial import spatial_models as spatial_models
+from gjax.models._spatial_constant import ConstantFluxSpatialModel as ConstantFluxSpatialModel
+from gjax.models._spatial_constant import ConstantSpatialModel as ConstantSpatialModel
 from gjax.models._spatial_elliptical import DiskSpatialModel as DiskSpatialModel
 from gjax.models._spatial_elliptical import GeneralizedGaussianSpatialModel as GeneralizedGaussianSpatialModel
 from gjax.models._spatial_radial import GaussianSpatialModel as GaussianSpatialModel
 from gjax.models._spatial_radial import PointSpatialModel as PointSpatialModel
 from gjax.models._spatial_shell import Shell2SpatialModel as Shell2SpatialModel
 from gjax.models._spatial_shell import ShellSpatialModel as ShellSpatialModel
+from gjax.models._spatial_template import TemplateSpatialModel as TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel as AbstractSpectralModel
 from gjax.models._spectral import spectral_model_class as spectral_model_class
 from gjax.models._spectral import spectral_models as spectral_models
+from gjax.models._template import TemplateSpectralModel as TemplateSpectralModel
+from gjax.models._template import create_fermi_isotropic_diffuse_model as create_fermi_isotropic_diffuse_model

@@ -1,19 +1,30 @@
-"""Models of the background of datasets: the field of view."""
+"""Models of the background of datasets: factors on it, and templates of predicted counts."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.parameters import Affine, Expression, Parameter, ParameterField, name_parameter_fields, parameter
+from gjax.parameters import (
+    Affine,
+    Expression,
+    Parameter,
+    ParameterField,
+    fill,
+    freeze_tree,
+    name_parameter_fields,
+    parameter,
+)
 
-__all__ = ["FoVBackgroundModel", "as_names", "dataset_skeleton"]
+__all__ = ["FoVBackgroundModel", "TemplateNPredModel", "as_names", "dataset_skeleton"]
 
 
 def as_names(value: Any) -> tuple[str, ...] | None:
@@ -63,11 +74,7 @@ class FoVBackgroundModel(eqx.Module):
     gradient_lat: ParameterField = parameter(0.0, "deg-1", frozen=True, scale=0.01)
 
     def __check_init__(self) -> None:
-        if not isinstance(self.spectral_model, AbstractSpectralModel):
-            given = type(self.spectral_model).__name__
-            raise TypeError(f"FoVBackgroundModel.spectral_model: expected a spectral model, got {given}")
-        if self.spectral_model.unit != "":
-            raise ValueError("FoVBackgroundModel.spectral_model: expected a dimensionless model, got a flux")
+        check_factor(self.spectral_model, "FoVBackgroundModel")
         if not self.name:
             names = self.datasets_names or ()
             object.__setattr__(self, "name", f"{names[0]}-bkg" if len(names) == 1 else "background")
@@ -104,6 +111,99 @@ class FoVBackgroundModel(eqx.Module):
 
 
 name_parameter_fields(FoVBackgroundModel)
+
+
+class TemplateNPredModel(eqx.Module):
+    """A map of predicted counts, times a factor that depends on energy.
+
+    Parameters
+    ----------
+    map
+        Counts per bin, on the axis "energy" with edges.
+    spectral_model
+        Dimensionless factor at the centres of the energy bins; the default is `PowerLawNormSpectralModel` with a
+        free norm and a frozen tilt.
+    name
+        Unique name.
+    datasets_names
+        Name (or names, or patterns with ``*``) of the datasets; None for all.
+    filename
+        File that model files refer to.
+
+    Raises
+    ------
+    TypeError
+        If ``spectral_model`` is not a spectral model, or ``map`` no map.
+    ValueError
+        If the map has no axis "energy" with edges, holds NaN, or the spectral model is a flux.
+
+    Examples
+    --------
+    >>> from gjax.maps import MapAxis, WcsNDMap
+    >>> energy = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
+    >>> model = TemplateNPredModel(WcsNDMap.create(npix=3, axes=[energy]).copy(data=np.ones((2, 3, 3))), name="glow")
+    >>> float(model.filled().evaluate().sum())
+    18.0
+    """
+
+    spectral_model: AbstractSpectralModel
+    counts: Any
+    energy: Any
+    geom: Any = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+    datasets_names: tuple[str, ...] | None = eqx.field(static=True)
+    filename: str | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        map: Any,
+        spectral_model: AbstractSpectralModel | None = None,
+        *,
+        name: str = "template-npred",
+        datasets_names: Any = None,
+        filename: Any = None,
+    ) -> None:
+        self.spectral_model = PowerLawNormSpectralModel() if spectral_model is None else spectral_model
+        check_factor(self.spectral_model, "TemplateNPredModel")
+        geom: Any = getattr(map, "geom", None)
+        if geom is None:
+            raise TypeError(f"TemplateNPredModel.map: expected a map, got {type(map).__name__}")
+        axes = {axis.name: axis for axis in geom.axes}
+        if list(axes) != ["energy"] or axes["energy"].node_type != "edges":
+            raise ValueError(f"TemplateNPredModel.map: expected an axis 'energy' with edges, got {', '.join(axes)}")
+        self.counts = np.asarray(map.data, float)
+        if not np.isfinite(self.counts).all():
+            raise ValueError("TemplateNPredModel.map: holds values that are not finite")
+        self.energy = axes["energy"].center.to_value("TeV")
+        self.geom = geom
+        self.name = str(name)
+        self.datasets_names = as_names(datasets_names)
+        self.filename = None if filename is None else os.fspath(filename)
+
+    @classmethod
+    def read(cls, filename: Any, spectral_model: AbstractSpectralModel | None = None, **options: Any) -> Any:
+        """Read the map from a FITS file; the other arguments are those of the class."""
+        from gjax.maps import Map
+
+        return cls(Map.read(filename), spectral_model, filename=filename, **options)
+
+    def evaluate(self) -> Array:
+        """Return the counts (energy, lat, lon); parameter fields hold arrays here."""
+        factor = self.spectral_model.evaluate(jnp.asarray(self.energy))
+        return jnp.asarray(self.counts) * factor.reshape(-1, *(1,) * (np.ndim(self.counts) - 1))
+
+    def filled(self) -> Any:
+        """Return the model with its parameter values as arrays, ready for `evaluate`."""
+        skeleton, table = freeze_tree(self)
+        return fill(skeleton, jnp.asarray(table.values))
+
+
+def check_factor(model: Any, owner: str) -> None:
+    """Raise if a model is not a dimensionless spectral model."""
+    if not isinstance(model, AbstractSpectralModel):
+        raise TypeError(f"{owner}.spectral_model: expected a spectral model, got {type(model).__name__}")
+    if model.unit != "":
+        raise ValueError(f"{owner}.spectral_model: expected a dimensionless model, got a flux")
 
 
 def dataset_skeleton(model: Any, skeleton: Any, dataset_name: str) -> Any:

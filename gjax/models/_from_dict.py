@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from gjax.errors import ConfigError
+from gjax.models._background import FoVBackgroundModel, TemplateNPredModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
+from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
+from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel, spectral_model_class
 from gjax.models._to_dict import parameter_fields
 from gjax.parameters import Affine, Parameter, prior_from_dict
@@ -33,7 +36,9 @@ _PARAMETER_KEYS = (
     "scale_method",
 )
 _COMPONENT_KEYS = {
-    "SkyModel": ("name", "type", "spectral", "datasets_names"),
+    "SkyModel": ("name", "type", "spectral", "spatial", "datasets_names", "apply_irf"),
+    "FoVBackgroundModel": ("name", "type", "spectral", "parameters", "datasets_names"),
+    "TemplateNPredModel": ("name", "type", "spectral", "filename", "datasets_names"),
     "InstrumentModel": ("name", "type", "parameters", "datasets_names"),
 }
 
@@ -154,20 +159,84 @@ def _spectral_from_dict(data: Any, where: str, links: _Links) -> AbstractSpectra
     except KeyError as error:
         raise ConfigError(f"{where}.type: {error.args[0]}") from error
     fields = getattr(cls, "__dataclass_fields__", {})
-    others = [name for name in fields if name not in parameter_fields(cls)]
-    allowed = ("type", *(["parameters"] if parameter_fields(cls) else []), *others)
+    others = [name for name in fields if name not in parameter_fields(cls) and name != "unit"]
+    allowed = ("type", "parameters", *others)
     _check_keys(data, allowed, where)
     options: dict[str, Any] = _parameters_from_list(data.get("parameters", []), cls, where, links)
     for name in others:
         if name in data:
-            value = data[name]
-            options[name] = (
-                _spectral_from_dict(value, f"{where}.{name}", links) if isinstance(value, Mapping) else value
-            )
+            options[name] = _field_from_dict(data[name], f"{where}.{name}", links)
     try:
         return cls(**options)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def _field_from_dict(value: Any, where: str, links: _Links) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if "data" not in value:
+        return _spectral_from_dict(value, where, links)
+    _check_keys(value, ("data", "unit"), where)
+    import astropy.units as u
+
+    try:
+        return u.Quantity(value["data"], value.get("unit") or "")
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _spatial_from_dict(data: Any, where: str, links: _Links) -> AbstractSpatialModel:
+    if not isinstance(data, Mapping) or "type" not in data:
+        raise ConfigError(f"{where}: expected a mapping with a 'type'")
+    try:
+        cls = spatial_model_class(data["type"])
+    except KeyError as error:
+        raise ConfigError(f"{where}.type: {error.args[0]}") from error
+    is_template = issubclass(cls, TemplateSpatialModel)
+    _check_keys(
+        data, ("type", "frame", "parameters", *(("filename", "normalize", "unit") if is_template else ())), where
+    )
+    rows = data.get("parameters") or []
+    if is_template:
+        # Gammapy writes NaN for a template that stays where it is
+        rows = [row for row in rows if not _is_nan(row.get("value"))]
+    options = _parameters_from_list(rows, cls, where, links)
+    try:
+        if is_template:
+            if "filename" not in data:
+                raise ConfigError(f"{where}: no filename given")
+            return TemplateSpatialModel.read(data["filename"], normalize=bool(data.get("normalize", True)), **options)
+        return cls(**options, **({"frame": data["frame"]} if "frame" in data else {}))
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, ConfigError) else ConfigError(f"{where}: {error}") from error
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and np.isnan(value)
+
+
+def _component(kind: str, component: Mapping[str, Any], where: str, name: str, links: _Links) -> Any:
+    names = component.get("datasets_names")
+    spectral = component.get("spectral")
+    if kind == "InstrumentModel":
+        found = _parameters_from_list(component.get("parameters", []), InstrumentModel, where, links)
+        return InstrumentModel(name=name, datasets_names=names, **found)
+    if spectral is None and kind == "SkyModel":
+        raise ConfigError(f"{where}: no 'spectral' model given")
+    spectrum: Any = _spectral_from_dict(spectral, f"{where}.spectral", links) if spectral is not None else None
+    if kind == "SkyModel":
+        spatial = component.get("spatial")
+        shape = None if spatial is None else _spatial_from_dict(spatial, f"{where}.spatial", links)
+        return SkyModel(spectrum, shape, name, names, apply_irf=component.get("apply_irf") or {})
+    if kind == "TemplateNPredModel":
+        if "filename" not in component:
+            raise ConfigError(f"{where}: no filename given")
+        return TemplateNPredModel.read(component["filename"], spectrum, name=name, datasets_names=names)
+    found = _parameters_from_list(component.get("parameters", []), FoVBackgroundModel, where, links)
+    if spectrum is not None:
+        found["spectral_model"] = spectrum
+    return FoVBackgroundModel(names, name=str(component.get("name", "")), **found)
 
 
 def models_from_dict(data: Any, source: str = "models") -> Models:
@@ -192,20 +261,11 @@ def models_from_dict(data: Any, source: str = "models") -> Models:
         if kind not in _COMPONENT_KEYS:
             raise ConfigError(f"{where}: type {kind!r} is unknown; expected one of {', '.join(_COMPONENT_KEYS)}")
         _check_keys(component, _COMPONENT_KEYS[kind], where)
-        options: dict[str, Any] = {
-            "name": str(component.get("name", f"source-{number}")),
-            "datasets_names": component.get("datasets_names"),
-        }
-        if kind == "SkyModel":
-            if "spectral" not in component:
-                raise ConfigError(f"{where}: no 'spectral' model given")
-            models.append(SkyModel(_spectral_from_dict(component["spectral"], f"{where}.spectral", links), **options))
-        else:
-            models.append(
-                InstrumentModel(
-                    **options, **_parameters_from_list(component.get("parameters", []), InstrumentModel, where, links)
-                )
-            )
+        name = str(component.get("name", f"source-{number}"))
+        try:
+            models.append(_component(kind, component, where, name, links))
+        except (TypeError, ValueError) as error:
+            raise error if isinstance(error, ConfigError) else ConfigError(f"{where}: {error}") from error
     try:
         return links.settle(Models(models))
     except ValueError as error:

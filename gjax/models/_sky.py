@@ -11,7 +11,7 @@ import equinox as eqx
 import numpy as np
 
 from gjax.errors import UnitError
-from gjax.models._background import FoVBackgroundModel, as_names
+from gjax.models._background import FoVBackgroundModel, TemplateNPredModel, as_names
 from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import (
@@ -74,7 +74,7 @@ class SkyModel(eqx.Module):
     spatial_model: AbstractSpatialModel | None = None
     name: str = eqx.field(static=True, default="source")
     datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=as_names)
-    apply_irf: tuple[tuple[str, bool], ...] = eqx.field(static=True, default=(), converter=_as_pairs, kw_only=True)
+    apply_irf: Any = eqx.field(static=True, default=(), converter=_as_pairs, kw_only=True)
 
     def __check_init__(self) -> None:
         if not isinstance(self.spectral_model, AbstractSpectralModel):
@@ -85,10 +85,13 @@ class SkyModel(eqx.Module):
             raise TypeError(
                 f"SkyModel.spatial_model: expected a spatial model, got {type(self.spatial_model).__name__}"
             )
-        if self.spectral_model.unit == "":
+        is_flux = getattr(self.spatial_model, "unit", "sr-1") != "sr-1"
+        if self.spectral_model.unit == "" and not is_flux:
             raise ValueError(
                 "SkyModel.spectral_model: expected a flux, got a dimensionless model; multiply it with a flux"
             )
+        if self.spectral_model.unit != "" and is_flux:
+            raise ValueError("SkyModel: the template is a flux already; give a dimensionless spectral model")
 
 
 class InstrumentModel(eqx.Module):
@@ -126,7 +129,7 @@ name_parameter_fields(InstrumentModel)
 
 
 #: Everything that `Models` may hold.
-AnyModel: TypeAlias = SkyModel | InstrumentModel | FoVBackgroundModel
+AnyModel: TypeAlias = SkyModel | InstrumentModel | FoVBackgroundModel | TemplateNPredModel
 
 
 def applies_to(model: AnyModel, dataset_name: str) -> bool:

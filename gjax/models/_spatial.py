@@ -25,7 +25,7 @@ from gjax.models._sphere import (
 from gjax.parameters import Parameter, fill, freeze_tree, name_parameter_fields, parameter_paths
 from gjax.units import attach_unit, to_canonical
 
-__all__ = ["AbstractShapeModel", "AbstractSpatialModel", "spatial_model_class", "spatial_models", "widened"]
+__all__ = ["AbstractShapeModel", "AbstractSpatialModel", "in_frame", "spatial_model_class", "spatial_models", "widened"]
 
 _REGISTRY: dict[str, type[AbstractSpatialModel]] = {}
 
@@ -95,7 +95,7 @@ class AbstractSpatialModel(eqx.Module):
 
     def integrate_pixels(self, pixels: PixelNodes) -> Array:
         """Return the integral over every pixel (lat, lon); parameter fields hold arrays here."""
-        x, y, z = _in_frame(pixels, self.frame)
+        x, y, z = in_frame(pixels, self.frame)
         lon, lat = jnp.arctan2(y, x) / RAD, jnp.arcsin(jnp.clip(z, -1.0, 1.0)) / RAD
         return pixels.sum(self.evaluate(jnp.mod(lon, 360.0), lat))
 
@@ -109,13 +109,23 @@ class AbstractSpatialModel(eqx.Module):
         """The parameters by name."""
         return dict(parameter_paths(self))
 
-    def __call__(self, lon: Any, lat: Any) -> Any:
-        """Return the density as a Quantity [sr-1] at positions (Quantity, string, or degrees) in the model's frame."""
-        angles = (jnp.asarray(to_canonical(a, "deg", n)) for a, n in ((lon, "lon"), (lat, "lat")))
-        return attach_unit(self.filled().evaluate(*angles), "sr-1")
+    def __call__(self, lon: Any, lat: Any, energy: Any = None) -> Any:
+        """Return the density as a Quantity at positions in the model's frame.
+
+        Parameters
+        ----------
+        lon, lat
+            Quantity, string, or degrees.
+        energy
+            Quantity, string, or TeV: for models that depend on energy.
+        """
+        angles = [jnp.asarray(to_canonical(a, "deg", n)) for a, n in ((lon, "lon"), (lat, "lat"))]
+        more = {} if energy is None else {"energy": jnp.asarray(to_canonical(energy, "TeV", "energy"))}
+        return attach_unit(self.filled().evaluate(*angles, **more), getattr(self, "unit", "sr-1"))
 
 
-def _in_frame(pixels: PixelNodes, frame: str) -> Array:
+def in_frame(pixels: PixelNodes, frame: str) -> Array:
+    """Return the unit vectors of pixel nodes in a frame."""
     if pixels.frame == frame:
         return jnp.asarray(pixels.vectors)
     matrix = jnp.asarray(rotation_matrix(pixels.frame, frame), jnp.result_type(pixels.vectors))
@@ -191,7 +201,7 @@ class AbstractShapeModel(AbstractSpatialModel):
 
         The sum over a grid that holds the whole shape is one to 1e-4 at every size.
         """
-        plane = equal_area_plane_of_vectors(_in_frame(pixels, self.frame), self.lon_0, self.lat_0)
+        plane = equal_area_plane_of_vectors(in_frame(pixels, self.frame), self.lon_0, self.lat_0)
         return pixels.sum(self._in_plane(*plane, jnp.square(pixels.blur)))
 
     def _in_plane(self, east: Array, north: Array, blur2: Any) -> Array:

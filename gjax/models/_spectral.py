@@ -146,7 +146,7 @@ def spectral_models() -> dict[str, type[AbstractSpectralModel]]:
 
     Examples
     --------
-    >>> sorted(spectral_models())[:2]
-    ['bpl', 'compound']
+    >>> "pl" in spectral_models()
+    True
     """
     return {cls.tag or cls.__name__: cls for cls in _REGISTRY.values()}

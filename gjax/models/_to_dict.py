@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from gjax.errors import ConfigError
+from gjax.models._background import TemplateNPredModel
 from gjax.models._compound import CompoundSpectralModel
-from gjax.models._sky import Models, SkyModel
+from gjax.models._sky import InstrumentModel, Models, SkyModel
+from gjax.models._spatial import AbstractSpatialModel
+from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
+from gjax.models._template import TemplateSpectralModel
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
 __all__ = ["models_to_dict", "parameter_fields"]
@@ -108,10 +112,44 @@ def _spectral_to_dict(model: AbstractSpectralModel, labels: _Labels) -> dict[str
             "model2": _spectral_to_dict(model.model2, labels),
             "operator": model.operator,
         }
+    if isinstance(model, TemplateSpectralModel):
+        units = {"energy": "TeV", "values": model.unit}
+        return data | {key: {"data": _number(getattr(model, key)), "unit": unit} for key, unit in units.items()}
     for name, value in vars(model).items():
         if isinstance(value, AbstractSpectralModel):
             data[name] = _spectral_to_dict(value, labels)
     return data | {"parameters": _own_parameters(model, labels)}
+
+
+def _spatial_to_dict(model: AbstractSpatialModel, labels: _Labels, where: str) -> dict[str, Any]:
+    data: dict[str, Any] = {"type": type(model).__name__}
+    if isinstance(model, TemplateSpatialModel):
+        data |= {"filename": _filename(model, where), "normalize": model.normalize, "unit": model.unit}
+    return data | {"frame": model.frame, "parameters": _own_parameters(model, labels)}
+
+
+def _filename(model: Any, where: str) -> str:
+    if model.filename is None:
+        raise ConfigError(f"model {where!r}: a template without a file; write the map and give its filename")
+    return str(model.filename)
+
+
+def _component(model: Any, labels: _Labels) -> dict[str, Any]:
+    if isinstance(model, InstrumentModel):
+        return {"parameters": _own_parameters(model, labels)}
+    data: dict[str, Any] = {"spectral": _spectral_to_dict(model.spectral_model, labels)}
+    if isinstance(model, SkyModel):
+        if model.spatial_model is not None:
+            data["spatial"] = _spatial_to_dict(model.spatial_model, labels, model.name)
+        if not all(dict(model.apply_irf).values()):
+            data["apply_irf"] = dict(model.apply_irf)
+    elif isinstance(model, TemplateNPredModel):
+        data["filename"] = _filename(model, model.name)
+    else:
+        own = _own_parameters(model, labels)
+        if any(row.get("value") != 0.0 or not row.get("frozen") for row in own):
+            data["parameters"] = own
+    return data
 
 
 def models_to_dict(models: Models) -> dict[str, Any]:
@@ -119,11 +157,7 @@ def models_to_dict(models: Models) -> dict[str, Any]:
     labels = _Labels(models)
     components = []
     for model in models:
-        data: dict[str, Any] = {"name": model.name, "type": type(model).__name__}
-        if isinstance(model, SkyModel):
-            data["spectral"] = _spectral_to_dict(model.spectral_model, labels)
-        else:
-            data["parameters"] = _own_parameters(model, labels)
+        data = {"name": model.name, "type": type(model).__name__} | _component(model, labels)
         if model.datasets_names is not None:
             data["datasets_names"] = list(model.datasets_names)
         components.append(data)

@@ -1,0 +1,54 @@
+"""Constants over the sky."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.models._pixels import PixelNodes
+from gjax.models._spatial import AbstractSpatialModel
+from gjax.parameters import ParameterField, parameter
+
+__all__ = ["ConstantFluxSpatialModel", "ConstantSpatialModel"]
+
+
+class ConstantSpatialModel(AbstractSpatialModel):
+    """The same brightness everywhere.
+
+    Parameters
+    ----------
+    value
+        Brightness [sr-1]; the default is 1, frozen.
+
+    Examples
+    --------
+    >>> print(ConstantSpatialModel()("10 deg", "20 deg"))
+    1.0 1 / sr
+    """
+
+    tag: ClassVar[str] = "const"
+    value: ParameterField = parameter(1.0, "sr-1", frozen=True)
+
+    def evaluate(self, lon: Array, lat: Array) -> Array:
+        return self.value * jnp.ones(jnp.broadcast_shapes(jnp.shape(lon), jnp.shape(lat)))
+
+
+class ConstantFluxSpatialModel(AbstractSpatialModel):
+    """The whole flux in every pixel, whatever its size: for data without sky coordinates.
+
+    Examples
+    --------
+    >>> print(ConstantFluxSpatialModel()("10 deg", "20 deg"))
+    1.0 1 / sr
+    """
+
+    tag: ClassVar[str] = "const-flux"
+
+    def evaluate(self, lon: Array, lat: Array) -> Array:
+        return jnp.ones(jnp.broadcast_shapes(jnp.shape(lon), jnp.shape(lat)))
+
+    def integrate_pixels(self, pixels: PixelNodes) -> Array:
+        """Return one in every pixel."""
+        return jnp.ones(pixels.shape)
