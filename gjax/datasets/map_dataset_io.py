@@ -22,6 +22,8 @@ MAPS = ("counts", "exposure", "background")
 MASKS = ("mask_safe", "mask_fit")
 ON_OFF = ("counts_off", "acceptance", "acceptance_off")
 RESPONSES = ("edisp", "psf")
+# What is kept of the free entries of a dataset.
+SIMPLE = str | int | float | bool
 NOT_META = ("NAME", "CREATOR", "CREATED", "ORIGIN", "EXTNAME", "CHECKSUM", "DATASUM", "EXTEND")
 
 
@@ -41,6 +43,8 @@ def read_map_dataset(cls: Any, path: str | PathLike[str], *, name: str | None = 
     """
     if format != "gadf":
         raise ValueError(f"format is {format!r}, expected 'gadf'")
+    from gjax.maps.wcs_io import meta_from_header
+
     path = expand_path(path)
     with open_fits(path) as hdus:
         names = {hdu.name for hdu in hdus}
@@ -68,7 +72,8 @@ def read_map_dataset(cls: Any, path: str | PathLike[str], *, name: str | None = 
             fields["gti"] = GTI.from_table_hdu(hdus["GTI"], path)
         if "META_TABLE" in names:
             fields["meta_table"] = read_table(hdus["META_TABLE"], path)
-        fields["meta"] = {key: value for key, value in header_to_meta(header).items() if key not in NOT_META}
+        plain = {key: value for key, value in header_to_meta(header).items() if key not in (*NOT_META, "META")}
+        fields["meta"] = {**plain, **meta_from_header(header)}
         try:
             return cls(**fields)
         except (UnitError, DataFormatError) as error:
@@ -138,7 +143,15 @@ def dataset_to_hdulist(dataset: Any) -> fits.HDUList:
 
     primary = fits.PrimaryHDU()
     primary.header["NAME"] = dataset.name
-    primary.header.update(_plain(dataset.meta))
+    plain = _plain(dataset.meta)
+    primary.header.update(plain)
+    rest = {
+        key: value
+        for key, value in dataset.meta.items()
+        if key not in (*plain, *NOT_META) and isinstance(value, SIMPLE)
+    }
+    if rest:
+        primary.header["META"] = meta_to_header(rest)
     hdus = fits.HDUList([primary])
 
     def add(given: Any, name: str) -> None:
@@ -190,7 +203,7 @@ def _plain(meta: Any) -> dict[str, Any]:
     return {
         key: value
         for key, value in meta.items()
-        if len(key) <= 8 and key.upper() == key and isinstance(value, str | int | float | bool) and key not in NOT_META
+        if len(key) <= 8 and key.upper() == key and isinstance(value, SIMPLE) and key not in NOT_META
     }
 
 

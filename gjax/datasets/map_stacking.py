@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def overlap(geom: Any, other: Any) -> tuple[Slices, Slices] | None:
 
 
 def stack_map_datasets(
-    target: Any, datasets: Sequence[Any], *, name: str | None = None, response_weights: str = "fraction"
+    target: Any, datasets: Iterable[Any], *, name: str | None = None, response_weights: str = "fraction"
 ) -> Any:
     """Add map datasets to one that covers them, each within its safe mask.
 

@@ -240,11 +240,11 @@ def make_map_background_irf(
     else:
         lon, lat = equatorial_fov(geom, _fixed(pointing))
         if bkg.fov_alignment == "ALTAZ":
-            # the response counts its longitude to the right of its latitude, as azimuth runs
+            # longitudes of the response are reversed with respect to the sky: they run against azimuth
             samplers = []
             for weight, angle in _turns(pointing, ontime, time_start, fov_rotation_step, location):
                 left, up = rotate_fov(lon, lat, angle)
-                samplers.append((weight, _fov_sampler(bkg, edges, -left, up)))
+                samplers.append((weight, _fov_sampler(bkg, edges, left, up)))
         else:
             sign = 1.0 if bkg.fov_alignment == "REVERSE_LON_RADEC" else -1.0
             samplers = [(1.0, _fov_sampler(bkg, edges, sign * lon, lat))]

@@ -169,8 +169,7 @@ class DatasetsMaker:
         for run in self._iterate(dataset, observations):
             runs.append(ReducedRun(run.obs_id, error=run.error))
             if run.dataset is not None:
-                on_off = isinstance(run.dataset, MapDatasetOnOff) and not isinstance(dataset, MapDatasetOnOff)
-                yield run.dataset.to_map_dataset() if on_off else run.dataset
+                yield run.dataset
 
     def _report(self, runs: list[ReducedRun]) -> None:
         """Log which runs failed; raise an error if all did."""

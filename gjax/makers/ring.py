@@ -30,10 +30,12 @@ def ring_kernel(r_in: float, width: float) -> np.ndarray:
            [1, 0, 1],
            [0, 1, 0]])
     """
-    half = int(np.floor(r_in + width))
+    # pixels exactly on an edge belong to the ring, whatever the rounding of angles
+    low, high = r_in - 1e-6, r_in + width + 1e-6
+    half = int(np.floor(high))
     x = np.arange(-half, half + 1, dtype=float)
     radius = np.hypot(x, x[:, np.newaxis])
-    return ((radius >= r_in) & (radius <= r_in + width)).astype(float)
+    return ((radius >= low) & (radius <= high)).astype(float)
 
 
 def disk_kernel(radius: float) -> np.ndarray:
