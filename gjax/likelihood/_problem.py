@@ -145,6 +145,17 @@ def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) 
 
     For sources folded once it is their flux in true energy, shape (sources, datasets, energy_true); None for buckets
     that hold no cubes.
+
+    Parameters
+    ----------
+    group
+        The sources.
+    number
+        Number of the bucket.
+    problem
+        The likelihood.
+    theta
+        All parameters.
     """
     bucket: Any = problem.buckets[number]
     folds = group.folds[number]

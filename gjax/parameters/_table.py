@@ -1,8 +1,8 @@
 """The crossing from declared parameters to one flat vector, and the way back.
 
 `freeze_tree` walks a tree of models once, gives every distinct `Parameter` a slice of one vector and puts an
-index in its place. The index is an *array leaf*, not structure: linking, fixing or reordering parameters
-changes data, never the compiled program, and models of one kind can be stacked and evaluated by ``vmap``.
+index in its place. The index is an *array leaf*, not structure: which parameters are linked, and how, is data as
+long as their number stays; fixing one is data always; and models of one kind can be stacked for ``vmap``.
 """
 
 from __future__ import annotations
