@@ -210,8 +210,8 @@ class EventList:
         Parameters
         ----------
         geom
-            Anything with ``axes``. The axis "energy" takes ENERGY, "offset" the offset, any other the column of that
-            name (upper case).
+            Anything with ``axes``. The axis "energy" takes ENERGY, "offset" the offset, one of times the times of the
+            events, any other the column of that name (upper case).
 
         Returns
         -------
@@ -222,6 +222,9 @@ class EventList:
         for axis in geom.axes:
             if axis.name in ("energy", "offset"):
                 coords[axis.name] = getattr(self, axis.name)
+                continue
+            if getattr(axis, "reference_time", None) is not None:
+                coords[axis.name] = self.time
                 continue
             name = axis.name if axis.name in self._table.colnames else axis.name.upper()
             name = "MC_ENERGY" if name == "ENERGY_TRUE" and name not in self._table.colnames else name

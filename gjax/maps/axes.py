@@ -10,6 +10,8 @@ import numpy as np
 from astropy.table import Table
 
 from gjax.maps.axis import MapAxis
+from gjax.maps.label_axis import LabelMapAxis
+from gjax.maps.time_axis import TimeMapAxis
 
 __all__ = ["MapAxes", "MapAxis"]
 
@@ -20,7 +22,8 @@ class MapAxes(Sequence[MapAxis]):
     Parameters
     ----------
     axes
-        The axes, in the order of the leading array dimensions of a response or of ``geom.axes``.
+        The axes (`MapAxis`, `TimeMapAxis`, `LabelMapAxis`), in the order of the leading array dimensions of a response
+        or of ``geom.axes``.
 
     Raises
     ------
@@ -37,7 +40,7 @@ class MapAxes(Sequence[MapAxis]):
     def __init__(self, axes: Sequence[MapAxis] = ()) -> None:
         self._axes = tuple(axes)
         for axis in self._axes:
-            if not isinstance(axis, MapAxis):
+            if not isinstance(axis, MapAxis | TimeMapAxis | LabelMapAxis):
                 raise TypeError(f"expected MapAxis objects, got {type(axis).__name__}")
         if len(set(self.names)) < len(self._axes):
             raise ValueError(f"axis names must be unique, got {self.names}")

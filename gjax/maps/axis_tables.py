@@ -117,6 +117,21 @@ def _gadf_axis(table: Table, idx: int) -> MapAxis:
     return MapAxis(np.append(np.unique(values), high.max()), unit=unit, name=name, interp=interp)
 
 
+def _any_gadf_axis(table: Table, idx: int) -> Any:
+    columns = table.meta[f"AXCOLS{idx + 1}"].split(",")
+    if len(columns) == 1 and columns[0] in table.colnames and table[columns[0]].dtype.kind in "SU":
+        from gjax.maps.label_axis import LabelMapAxis
+
+        values = [value.decode() if isinstance(value, bytes) else str(value) for value in table[columns[0]]]
+        # In the order in which they appear.
+        return LabelMapAxis(list(dict.fromkeys(values)), name=columns[0].lower())
+    if columns[0].startswith("TIME") and len(columns) == 2 and "MJDREFI" in table.meta:
+        from gjax.maps.time_axis import TimeMapAxis
+
+        return TimeMapAxis.from_table(table, idx)
+    return axis_from_table(table, "gadf", idx)
+
+
 def axis_to_table(axis: MapAxis, format: str = "ogip") -> Table:
     """Table of one axis.
 
@@ -165,7 +180,7 @@ def axes_from_table(table: Table, format: str = "gadf") -> list[MapAxis]:
     'energy'
     """
     if format == "gadf":
-        return [axis_from_table(table, "gadf", idx) for idx in range(9) if f"AXCOLS{idx + 1}" in table.meta]
+        return [_any_gadf_axis(table, idx) for idx in range(9) if f"AXCOLS{idx + 1}" in table.meta]
     if format == "gadf-dl3":
         return [axis_from_table(table, format, column_prefix=p) for p in DL3_AXES if f"{p}_LO" in table.colnames]
     return [axis_from_table(table, format)]
@@ -202,8 +217,18 @@ def axes_to_table(axes: Sequence[MapAxis], format: str = "gadf") -> Table:
         name = axis.name.upper()
         low, high = ("E_MIN", "E_MAX") if name == "ENERGY" else (f"{name}_MIN", f"{name}_MAX")
         bins = index[i].ravel()
-        table[name], table[low], table[high] = axis.center[bins], axis.edges_min[bins], axis.edges_max[bins]
-        table.meta[f"AXCOLS{i + 1}"] = f"{low},{high}" if axis.node_type == "edges" else name
+        if axis.node_type == "label":
+            table[name] = axis.center[bins]
+            table.meta[f"AXCOLS{i + 1}"] = name
+            continue
+        center: Any = axis.center
+        if axis.node_type == "intervals":
+            from gjax.maps.time_axis import time_keywords
+
+            center = 0.5 * (axis.edges_min + axis.edges_max)
+            table.meta.update(time_keywords(axis))  # type: ignore[arg-type]
+        table[name], table[low], table[high] = center[bins], axis.edges_min[bins], axis.edges_max[bins]
+        table.meta[f"AXCOLS{i + 1}"] = name if axis.node_type == "center" else f"{low},{high}"
         table.meta[f"INTERP{i + 1}"] = axis.interp
     return table
 

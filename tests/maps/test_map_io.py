@@ -106,7 +106,7 @@ class TestFermiTools:
         folder = gammapy_data / "fermi-3fhl-gc"
         counts = Map.read(folder / "fermi-3fhl-gc-counts-cube.fits.gz")
         assert counts.data.shape == (11, 200, 400)
-        assert counts.data.sum() == 32843
+        assert counts.data.sum() == 32684
         assert counts.geom.axes["energy"].unit == "keV"
         exposure = Map.read(folder / "fermi-3fhl-gc-exposure-cube.fits.gz")
         assert exposure.geom.axes.names == ["energy_true"]
@@ -155,7 +155,7 @@ class TestBroken:
     def test_wrong_bands(self):
         hdus = map_to_hdulist(make([ENERGY]))
         del hdus[1].header["AXCOLS1"]
-        with pytest.raises(DataFormatError, match="PRIMARY.*shape"):
+        with pytest.raises(DataFormatError, match=r"PRIMARY.*shape"):
             map_from_hdulist(hdus)
         hdus = map_to_hdulist(make([ENERGY]))
         hdus[1].header["AXCOLS1"] = "E_LOW,E_HIGH"
@@ -181,7 +181,7 @@ class TestBroken:
             Map.read(tmp_path / "events.fits")
 
     def test_truncated(self, tmp_path):
-        make([ENERGY]).write(tmp_path / "map.fits")
+        WcsNDMap.create(npix=100, axes=[ENERGY]).write(tmp_path / "map.fits")
         content = (tmp_path / "map.fits").read_bytes()
         (tmp_path / "map.fits").write_bytes(content[: len(content) // 2])
         with pytest.raises(DataFormatError, match=r"map\.fits"):
