@@ -14,6 +14,7 @@ from gjax.analysis.config_sections import DataConfig as DataConfig
 from gjax.analysis.config_sections import FitConfig as FitConfig
 from gjax.analysis.config_sections import FluxPointsConfig as FluxPointsConfig
 from gjax.analysis.config_sections import GeneralConfig as GeneralConfig
+from gjax.analysis.config_sections import GeometryConfig as GeometryConfig
 from gjax.analysis.config_sections import ReductionConfig as ReductionConfig
 from gjax.analysis.config_sections import SafeMaskConfig as SafeMaskConfig
 from gjax.analysis.config_sections import SamplingConfig as SamplingConfig
@@ -28,6 +29,7 @@ __all__ = [
     "FitConfig",
     "FluxPointsConfig",
     "GeneralConfig",
+    "GeometryConfig",
     "ReductionConfig",
     "SafeMaskConfig",
     "SamplingConfig",
@@ -42,10 +44,14 @@ class AnalysisConfig:
     ----------
     data
         Data store and observation ids.
-    on_region
-        Circle in which the source is counted.
     model
         Path of a model file, or the list of components as in such a file.
+    type
+        "1d" for spectra with off regions, "3d" for cubes with a background model.
+    on_region
+        Circle in which the source is counted; only for 1d.
+    geometry
+        Pixels of the cubes; only for 3d.
     general, background, energy, energy_true, reduction, safe_mask, fit, flux_points, sampling
         Settings with defaults.
 
@@ -64,8 +70,10 @@ class AnalysisConfig:
     """
 
     data: DataConfig
-    on_region: CircleConfig
     model: Any
+    type: str = "1d"
+    on_region: CircleConfig | None = None
+    geometry: GeometryConfig | None = None
     general: GeneralConfig = field(default_factory=GeneralConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     energy: AxisConfig = field(default_factory=lambda: AxisConfig("0.1 TeV", "40 TeV", 10, name="energy"))
@@ -77,6 +85,7 @@ class AnalysisConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     def __post_init__(self) -> None:
+        self._check_type()
         reco, true = self.energy.edges(), self.energy_true.edges()
         if reco[0] < true[0] * (1 - 1e-9) or reco[-1] > true[-1] * (1 + 1e-9):
             raise ConfigError(
@@ -92,12 +101,36 @@ class AnalysisConfig:
         if axis is not None and (axis.edges()[0] >= reco[-1] or axis.edges()[-1] <= reco[0]):
             raise ConfigError(f"flux_points.axis lies outside energy ({self.energy.min} to {self.energy.max})")
 
+    def _check_type(self) -> None:
+        """Refuse what does not belong to spectra, or to cubes."""
+        if self.type not in ("1d", "3d"):
+            raise ConfigError(f"type: got {self.type!r}, expected one of 1d, 3d")
+        needed, other = ("geometry", "on_region") if self.is_3d else ("on_region", "geometry")
+        if getattr(self, needed) is None:
+            hint = " (or set 'type: 3d')" if not self.is_3d and self.geometry is not None else ""
+            raise ConfigError(f"{needed}: the key {needed!r} is missing, which type {self.type} needs{hint}")
+        if getattr(self, other) is not None:
+            raise ConfigError(f"{other}: belongs to type {'1d' if self.is_3d else '3d'}, not to type {self.type}")
+        methods = ("auto", "fov", "none") if self.is_3d else ("auto", "reflected", "wobble")
+        if self.background.method not in methods:
+            raise ConfigError(
+                f"background.method: got {self.background.method!r}, expected one of {', '.join(methods)} "
+                f"for type {self.type}"
+            )
+        if not self.is_3d and "bkg-peak" in self.safe_mask.methods:
+            raise ConfigError("safe_mask.methods: bkg-peak needs a background model, which only type 3d has")
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether cubes are analysed."""
+        return self.type == "3d"
+
     @classmethod
-    def default(cls) -> AnalysisConfig:
-        """Return the configuration that ``gjax config`` writes."""
+    def default(cls, type: str = "1d") -> AnalysisConfig:
+        """Return the configuration that ``gjax config`` writes, or with "3d" the one of ``gjax config --3d``."""
         from gjax.analysis.config_io import default_text, parse
 
-        return parse(default_text(), "the default")
+        return parse(default_text(type), "the default")
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> AnalysisConfig:

@@ -45,15 +45,21 @@ def dotted(key: tuple[Any, ...]) -> str:
     return text
 
 
-def default_text() -> str:
+def default_text(type: str = "1d") -> str:
     """Return the commented default configuration.
+
+    Parameters
+    ----------
+    type
+        "1d" or "3d".
 
     Examples
     --------
     >>> default_text().splitlines()[0]
     '# gjax analysis configuration'
     """
-    return resources.files("gjax.analysis").joinpath("default.yaml").read_text(encoding="utf-8")
+    name = "default_3d.yaml" if type == "3d" else "default.yaml"
+    return resources.files("gjax.analysis").joinpath(name).read_text(encoding="utf-8")
 
 
 def suggestion(word: Any, allowed: list[str]) -> str:

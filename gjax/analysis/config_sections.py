@@ -18,6 +18,7 @@ __all__ = [
     "FitConfig",
     "FluxPointsConfig",
     "GeneralConfig",
+    "GeometryConfig",
     "ReductionConfig",
     "SafeMaskConfig",
     "SamplingConfig",
@@ -26,8 +27,10 @@ __all__ = [
 
 FRAMES = ("icrs", "galactic")
 REQUIRED_IRFS = ("full-enclosure", "point-like", "all-optional")
-OFF_METHODS = ("reflected", "wobble")
-SAFE_METHODS = ("aeff-default", "aeff-max", "edisp-bias", "offset-max")
+BACKGROUND_METHODS = ("auto", "reflected", "wobble", "fov", "none")
+SAFE_METHODS = ("aeff-default", "aeff-max", "edisp-bias", "offset-max", "bkg-peak")
+PROJECTIONS = ("TAN", "CAR", "SIN", "STG", "ARC", "ZEA", "AIT", "MOL", "SFL", "GLS")
+MAX_PIXELS = 4000
 
 
 def _fail(name: str, given: Any, expected: str) -> ConfigError:
@@ -157,8 +160,60 @@ class CircleConfig:
 
 
 @dataclass(frozen=True)
+class GeometryConfig:
+    """Pixels of the cubes of a 3D analysis.
+
+    Examples
+    --------
+    >>> GeometryConfig(lon="83.63 deg", lat="22.01 deg", width="5 deg", binsz="0.02 deg").shape
+    (250, 250)
+    """
+
+    lon: str
+    lat: str
+    width: str
+    height: str | None = None
+    binsz: str = "0.02 deg"
+    frame: str = "icrs"
+    proj: str = "TAN"
+    binsz_irf: str = "0.2 deg"
+
+    def __post_init__(self) -> None:
+        CircleConfig(self.lon, self.lat, frame=self.frame, name="geometry")
+        _choice(self.proj, PROJECTIONS, "geometry.proj")
+        for name in ("width", "height", "binsz", "binsz_irf"):
+            if getattr(self, name) is not None:
+                quantity(getattr(self, name), "deg", f"geometry.{name}", minimum=0)
+        if min(self.shape) < 2:
+            raise _fail("geometry.binsz", self.binsz, f"less than half of the width ({self.width})")
+        if max(self.shape) > MAX_PIXELS:
+            raise ConfigError(
+                f"geometry.binsz: {self.binsz} makes {self.shape[1]} x {self.shape[0]} pixels of {self.width}; "
+                f"at most {MAX_PIXELS} x {MAX_PIXELS} are allowed"
+            )
+
+    @property
+    def center(self) -> Any:
+        """Centre as a ``SkyCoord``."""
+        return CircleConfig(self.lon, self.lat, frame=self.frame).center
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height [deg]."""
+        width = float(u.Quantity(self.width).to_value("deg"))
+        return width, width if self.height is None else float(u.Quantity(self.height).to_value("deg"))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of pixels in latitude and longitude."""
+        binsz = u.Quantity(self.binsz).to_value("deg")
+        width, height = self.size
+        return round(height / binsz), round(width / binsz)
+
+
+@dataclass(frozen=True)
 class BackgroundConfig:
-    """How the off regions are found, and what they avoid.
+    """Where the background is from: off regions and what they avoid, or a model over the field of view.
 
     Examples
     --------
@@ -166,16 +221,17 @@ class BackgroundConfig:
     3
     """
 
-    method: str = "reflected"
+    method: str = "auto"
     exclusion_regions: tuple[CircleConfig, ...] = ()
     exclusion_mask: str | None = None
     n_off_regions: int = 3
     max_region_number: int = 10000
     min_distance: str = "0 deg"
+    tilt: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclusion_regions", tuple(self.exclusion_regions))
-        _choice(self.method, OFF_METHODS, "background.method")
+        _choice(self.method, BACKGROUND_METHODS, "background.method")
         for circle in self.exclusion_regions:
             if circle.radius is None:
                 raise ConfigError(f"{circle.name}: the key 'radius' is missing")
@@ -219,7 +275,7 @@ class AxisConfig:
 
 @dataclass(frozen=True)
 class ReductionConfig:
-    """How events and responses become spectra.
+    """How events and responses become spectra or cubes.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import numpy as np
 from gjax.analysis.config import AnalysisConfig
 from gjax.errors import ConfigError, DataFormatError, MissingDataError, UnitError
 
-__all__ = ["apply_fit_range", "check_energies", "open_observations", "reduce", "reduce_each"]
+__all__ = ["apply_fit_range", "check_energies", "open_observations", "reduce", "reduce_each", "require_any"]
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,8 @@ def empty_dataset(config: AnalysisConfig) -> Any:
 
     energy = MapAxis.from_energy_edges(config.energy.edges(), unit="TeV", name="energy")
     energy_true = MapAxis.from_energy_edges(config.energy_true.edges(), unit="TeV", name="energy_true")
+    if config.on_region is None:
+        raise ConfigError("on_region: the key 'on_region' is missing, which type 1d needs")
     geom = RegionGeom.create(config.on_region.region, axes=[energy])
     return SpectrumDataset.create(geom, energy_axis_true=energy_true, name="empty")
 
@@ -140,10 +142,24 @@ def apply_fit_range(config: AnalysisConfig, datasets: Any) -> Any:
                 f"{config.fit.energy_max or 'the highest energy'}; the data are safe from {low:.4g} to {high:.4g}"
             )
         raise DataFormatError(
-            "no dataset has a safe energy bin: either no off region was found, or safe_mask excludes all energies "
+            "no dataset has a safe bin: the background could not be scaled, or safe_mask excludes all energies "
+            "(the warnings above say which)"
+            if config.is_3d
+            else "no dataset has a safe energy bin: either no off region was found, or safe_mask excludes all energies "
             "(the warnings above say which)"
         )
     return datasets
+
+
+def require_any(runs: Any) -> None:
+    """Raise the error of the first observation if none could be reduced."""
+    if not runs or any(run.error is None for run in runs):
+        return
+    first = runs[0]
+    if not isinstance(first.error, ValueError | OSError):
+        raise first.error
+    kind = MissingDataError if isinstance(first.error, MissingDataError) else DataFormatError
+    raise kind(f"no observation could be reduced; observation {first.obs_id}: {first.error}") from first.error
 
 
 def reduce_each(config: AnalysisConfig, observations: Any, *, progress: bool = True) -> tuple[Any, dict[str, str]]:
@@ -169,13 +185,8 @@ def reduce_each(config: AnalysisConfig, observations: Any, *, progress: bool = T
 
     check_energies(config, observations)
     runs = DatasetsMaker(_makers(config), progress=progress).run_each(empty_dataset(config), observations)
+    require_any(runs)
     failures = {str(run.obs_id): str(run.error) for run in runs if run.error is not None}
-    if len(failures) == len(runs):
-        first = runs[0]
-        if first.error is not None and not isinstance(first.error, ValueError | OSError):
-            raise first.error
-        kind = MissingDataError if isinstance(first.error, MissingDataError) else DataFormatError
-        raise kind(f"no observation could be reduced; observation {first.obs_id}: {first.error}") from first.error
     datasets = apply_fit_range(config, Datasets([run.dataset for run in runs if run.error is None]))
     if config.reduction.stack:
         datasets = apply_fit_range(config, Datasets([datasets.stack_reduce(name="stacked")]))
@@ -183,7 +194,7 @@ def reduce_each(config: AnalysisConfig, observations: Any, *, progress: bool = T
 
 
 def reduce(config: AnalysisConfig, observations: Any = None, *, progress: bool = True) -> Any:
-    """Reduce the observations of a configuration to spectra with off counts.
+    """Reduce the observations of a configuration to spectra with off counts, or to cubes.
 
     An observation that fails is reported and left out.
 
@@ -209,4 +220,8 @@ def reduce(config: AnalysisConfig, observations: Any = None, *, progress: bool =
         If data are missing or broken.
     """
     observations = open_observations(config) if observations is None else observations
+    if config.is_3d:
+        from gjax.analysis.cube_reduction import reduce_cubes
+
+        return reduce_cubes(config, observations, progress=progress)[0]
     return reduce_each(config, observations, progress=progress)[0]

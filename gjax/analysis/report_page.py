@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gjax.analysis.report import Report, image_html, statement, table_html
-from gjax.analysis.result import AnalysisResult
+from gjax.analysis.result import AnalysisResult, rounded
 
 __all__ = ["versions", "write_report"]
 
@@ -54,6 +54,7 @@ def write_report(result: AnalysisResult) -> Path:
     report = Report(config.general.title, f"{expand_path(config.data.datastore)}: {ids} · {stamp}")
     _summary(report, result)
     _data(report, result)
+    _maps(report, result)
     _spectrum(report, result)
     _posterior(report, result)
     _provenance(report, result)
@@ -68,18 +69,38 @@ def _figure(result: AnalysisResult, name: str, caption: str) -> str:
 def _summary(report: Report, result: AnalysisResult) -> None:
     parts = [statement(good, text) for good, text in result.statements]
     if result.fit is not None:
-        parts.append(table_html(result.comparison(), names=NAMES))
+        parts.append(table_html(_with_digits(result.comparison()), names=NAMES))
         if result.truth is not None:
             parts.append("<p>The pull is (fit − true) / error; two of three should lie between −1 and 1.</p>")
     report.add("Result", *parts)
 
 
+def _with_digits(table: Any) -> Any:
+    """Return a table with values as text that shows what the errors leave."""
+    shown = table.copy()
+    for name, error in (("value", "error"), ("posterior_mean", "posterior_std"), ("true", "error")):
+        if name in table.colnames:
+            shown[name] = ["–" if v != v else rounded(v, e) for v, e in zip(table[name], table[error])]
+    return shown
+
+
 def _data(report: Report, result: AnalysisResult) -> None:
     if result.datasets is None:
         return
-    parts = [table_html(_counts_table(result.datasets))]
-    figures = _figure(result, "counts_map", "All events on the sky, with the region of the source and the off regions.")
-    figures += _figure(result, "counts_spectrum", "Counts in the on region; shaded energies are not used in the fit.")
+    if result.config.is_3d:
+        parts = [table_html(_runs_table(result.runs))]
+        figures = _figure(result, "counts_map", "Counts in the safe bins, with excluded regions and sources.")
+        figures += _figure(
+            result, "counts_spectrum", "Counts of all pixels that are used, with the parts of the prediction."
+        )
+    else:
+        parts = [table_html(_counts_table(result.datasets))]
+        figures = _figure(
+            result, "counts_map", "All events on the sky, with the region of the source and the off regions."
+        )
+        figures += _figure(
+            result, "counts_spectrum", "Counts in the on region; shaded energies are not used in the fit."
+        )
     parts.append(f"<div class='pair'>{figures}</div>")
     report.add("Data", *parts)
 
@@ -112,6 +133,39 @@ def _counts_table(datasets: Any) -> Any:
             "significance": info["sqrt_ts"],
         }
     )
+
+
+def _runs_table(runs: Any) -> Any:
+    """Observations of a 3D analysis, summed over the safe bins."""
+    from astropy.table import Table
+
+    columns = {
+        "observation": runs["name"],
+        "live time": runs["livetime"].to("h"),
+        "counts": runs["counts"],
+        "background": runs["background"],
+        "excess": runs["excess"],
+    }
+    for name, heading in (("bkg_norm", "norm"), ("bkg_norm_err", "error of norm"), ("bkg_tilt", "tilt")):
+        if name in runs.colnames:
+            columns[heading] = runs[name]
+    return Table(columns)
+
+
+def _maps(report: Report, result: AnalysisResult) -> None:
+    captions = {
+        "sky_maps": "Images summed over energy, smoothed by 0.05 deg; significances in discs of 0.1 deg. Above: "
+        "counts, excess above the fitted background, and its significance. Below: prediction and residuals.",
+        "slices": "The same in slices of energy: counts, prediction, significance of the residuals.",
+        "residuals": "Significances of the residuals of all pixels, with a Gaussian fit; a perfect model has mean 0 "
+        "and width 1 where there are many counts.",
+        "sources": "Predicted counts of every source and of the background.",
+    }
+    figures = {name: caption for name, caption in captions.items() if name in result.files}
+    if figures:
+        report.add(
+            "Maps", *(image_html(result.files[n], c, wide=n in ("sky_maps", "slices")) for n, c in figures.items())
+        )
 
 
 def _points_table(points: Any) -> Any:

@@ -33,6 +33,21 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def rounded(value: float, error: float) -> str:
+    """Write a number with the digits that its error leaves, at least four.
+
+    Examples
+    --------
+    >>> rounded(83.62043, 0.0021), rounded(2.35712, 0.051), rounded(3.694e-11, 1.5e-12), rounded(1.0, float("nan"))
+    ('83.6204', '2.357', '3.694e-11', '1')
+    """
+    value, error = float(value), float(error)
+    digits = 4
+    if math.isfinite(value) and math.isfinite(error) and error > 0 and value != 0:
+        digits = min(12, max(4, math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2))
+    return f"{value:.{digits}g}"
+
+
 def comparison_table(fit: Any, posterior: Any = None, truth: Any = None) -> Any:
     """Return free parameters side by side: fit, posterior and, where it is known, truth with pulls.
 
@@ -82,6 +97,8 @@ class AnalysisResult:
         Kind of result to path.
     datasets, likelihood, fit, flux_points, posterior
         Results of the steps, None where a step was left out.
+    runs, images
+        Table of observations, and `gjax.analysis.cube_images.CubeImages`, of a 3D analysis.
     statements
         Whether each step can be trusted, and why.
     truth
@@ -105,6 +122,8 @@ class AnalysisResult:
     fit: Any = None
     flux_points: Any = None
     posterior: Any = None
+    runs: Any = None
+    images: Any = None
     statements: list[tuple[bool, str]] = field(default_factory=list)
     truth: dict[str, float] | None = None
     truth_models: Any = None
@@ -156,15 +175,18 @@ class AnalysisResult:
 def format_comparison(table: Any) -> list[str]:
     """Lines of a table of `comparison_table` for a terminal."""
     heads = ["parameter", "fit"]
-    rows = [[name, f"{value:.4g} ± {error:.2g}"] for name, value, error in table["name", "value", "error"].iterrows()]
+    rows = [
+        [name, f"{rounded(value, error)} ± {error:.2g}"]
+        for name, value, error in table["name", "value", "error"].iterrows()
+    ]
     if "posterior_mean" in table.colnames:
         heads.append("posterior")
         for row, mean, std in zip(rows, table["posterior_mean"], table["posterior_std"]):
-            row.append(f"{mean:.4g} ± {std:.2g}")
+            row.append(f"{rounded(mean, std)} ± {std:.2g}")
     if "true" in table.colnames:
         heads += ["true", "pull"]
-        for row, true, pull in zip(rows, table["true"], table["pull"]):
-            row += [f"{true:.4g}", f"{pull:+.2f}"]
+        for row, true, error, pull in zip(rows, table["true"], table["error"], table["pull"]):
+            row += ["–", "–"] if math.isnan(true) else [rounded(true, error), f"{pull:+.2f}"]
     heads.append("unit")
     for row, unit in zip(rows, table["unit"]):
         row.append(str(unit))

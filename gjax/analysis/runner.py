@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gjax.analysis.config import AnalysisConfig
+from gjax.analysis.cube_stages import CUBE_STAGES
 from gjax.analysis.report_page import write_report
 from gjax.analysis.result import AnalysisResult
 from gjax.analysis.stages import STAGES, read_models, write_config
@@ -19,7 +20,9 @@ from gjax.fits import expand_path
 __all__ = ["run"]
 
 TABLES = ("counts", "parameters", "covariance", "flux_points", "posterior", "samples")
-PLOTS = ("counts_map", "counts_spectrum", "excess", "sed", "corner")
+PLOTS = (
+    "counts_map", "counts_spectrum", "excess", "sed", "corner", "sky_maps", "slices", "sources", "residuals"
+)  # fmt: skip
 
 
 def run(config: AnalysisConfig, out: str | Path, *, truth: Any = None, progress: bool = True) -> AnalysisResult:
@@ -89,7 +92,8 @@ def _remove_older(out: Path) -> None:
 
 
 def _run_stages(result: AnalysisResult, models: Any, progress: bool) -> None:
-    todo = [(name, step) for name, step, skip in STAGES if skip is None or not skip(result)]
+    stages = CUBE_STAGES if result.config.is_3d else STAGES
+    todo = [(name, step) for name, step, skip in stages if skip is None or not skip(result)]
     with tqdm(total=len(todo), desc="Analysis", unit="step", disable=None if progress else True, leave=False) as bar:
         for name, step in todo:
             bar.set_description(name.capitalize())

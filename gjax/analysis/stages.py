@@ -37,6 +37,10 @@ def read_models(config: Any) -> Any:
     chosen = config.flux_points.source
     if chosen is not None and chosen not in sources:
         raise ConfigError(f"flux_points.source: there is no source {chosen!r}; there are: {', '.join(sources)}")
+    if config.is_3d:
+        from gjax.analysis.cube_stages import check_sources
+
+        check_sources(models, config)
     table = models.parameter_table
     missing = [n for n, free, prior in zip(table.names, table.free, table.priors) if free and prior is None]
     if config.sampling.enabled and missing:
@@ -98,6 +102,12 @@ def fit_models(result: AnalysisResult, models: Any, progress: bool) -> str:
 
     import gjax
 
+    config = result.config
+    if config.is_3d:
+        from gjax.analysis.cube_stages import with_backgrounds
+
+        tilt, priors = config.background.tilt, config.sampling.enabled
+        models = with_backgrounds(models, result.datasets, tilt=tilt, priors=priors)
     result.likelihood = gjax.Likelihood(list(result.datasets), models)
     fit = result.fit = result.likelihood.fit()
     path = result.out / "model.yaml"
@@ -165,14 +175,19 @@ def estimate_flux_points(result: AnalysisResult, models: Any, progress: bool) ->
     return f"{len(result.flux_points.e_ref)} points, {limits} of them upper limits"
 
 
+def _fitted_energies(datasets: Any) -> tuple[float, float]:
+    """Lowest and highest energy [TeV] of the bins that any dataset uses."""
+    bounds = [d.energy_range for d in datasets if d.mask is None or np.any(d.mask.data)]
+    low, high = (np.concatenate([np.ravel(b[i].to_value("TeV")) for b in bounds]) for i in (0, 1))
+    return float(np.nanmin(low)), float(np.nanmax(high))
+
+
 def draw_sed(result: AnalysisResult, models: Any, progress: bool) -> str:
     """Draw the spectral energy distribution."""
     import astropy.units as u
 
     name = source_name(result)
-    stacked = pictures.stack_counts(result.datasets)
-    used = np.nonzero(stacked.mask)[0]
-    low, high = stacked.edges[used[0]], stacked.edges[used[-1] + 1]
+    low, high = _fitted_energies(result.datasets)
     energy = np.geomspace(low, high, 160)
     value, error = result.fit.dnde(name, energy * u.TeV)
     value, error = (np.asarray(q.to_value("TeV-1 cm-2 s-1")) * energy**2 for q in (value, error))

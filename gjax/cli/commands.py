@@ -36,8 +36,9 @@ def config(arguments: argparse.Namespace) -> int:
     """Write the default configuration to a file or to stdout."""
     from gjax.analysis.config_io import default_text
 
+    text = default_text("3d" if arguments.cube else "1d")
     if arguments.path is None:
-        sys.stdout.write(default_text())
+        sys.stdout.write(text)
         return 0
     from gjax.fits import expand_path
 
@@ -45,7 +46,7 @@ def config(arguments: argparse.Namespace) -> int:
     if path.exists() and not arguments.force:
         raise FileExistsError(f"{path} exists; --force replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(default_text(), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     print(f"{path} written; edit it, then: gjax fit {path}", file=sys.stderr)
     return 0
 
@@ -115,7 +116,7 @@ def demo(arguments: argparse.Namespace) -> int:
     out = expand_path(arguments.out)
     _prepare_jax()
     print(f"simulating four runs of a Crab-like source in {out / 'data'}", file=sys.stderr)
-    settings, truth = prepare_demo(out, seed=arguments.seed)
+    settings, truth = prepare_demo(out, seed=arguments.seed, type="3d" if arguments.cube else "1d")
     return _finish(settings, out, arguments, truth=truth)
 
 

@@ -29,6 +29,7 @@ DESCRIPTION = """Likelihood analysis of gamma-ray data with JAX.
   gjax demo                  simulate a source, analyse it, and look at the report
   gjax config my.yaml        write a commented configuration (H.E.S.S. Crab runs)
   gjax fit my.yaml           run it on real data
+  gjax demo --3d             the same with cubes of energy and sky instead of spectra; also gjax config --3d
 
 Set GJAX_CACHE_DIR to a folder of yours to keep compiled programs: later runs start faster.
 """
@@ -63,18 +64,22 @@ def build_parser() -> argparse.ArgumentParser:
         "simulate four runs of a Crab-like source and analyse them",
         "Simulate four wobble runs of a Crab-like source, write them as GADF DL3 files, read them back, reduce,\n"
         "fit and sample, and leave plots, tables, the fitted model and a report in one folder. Ends with a table of\n"
-        "recovered against true parameters.",
+        "recovered against true parameters. With --3d, the runs become a cube, and the position is fitted as well.",
     )
     demo.add_argument("--out", metavar="DIR", default="gjax-demo", help="folder for the results (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="seed of simulation and sampling (default: %(default)s)")
+    demo.add_argument(
+        "--3d", dest="cube", action="store_true", help="analyse a cube of energy and sky instead of a spectrum"
+    )
     demo.add_argument("--no-sampling", action="store_true", help="stop after the fit and the flux points")
     add_json(demo)
 
     fit = add(
         "fit",
         "run the analysis that a configuration describes",
-        "Read, reduce, fit and sample the data that CONFIG names, and leave plots, tables, reduced datasets (OGIP),\n"
-        "the fitted model and a report in one folder. What is done is kept if a later step fails.",
+        "Read, reduce, fit and sample the data that CONFIG names, as spectra (type: 1d) or cubes (type: 3d), and\n"
+        "leave plots, tables, reduced datasets (OGIP, or FITS maps), the fitted model and a report in one folder.\n"
+        "What is done is kept if a later step fails.",
     )
     fit.add_argument("config", metavar="CONFIG", help="YAML file; 'gjax config' writes one with comments")
     fit.add_argument("--out", metavar="DIR", help="folder for the results (default: CONFIG without .yaml)")
@@ -83,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     config = add("config", "write a commented default configuration")
     config.add_argument("path", metavar="FILE", nargs="?", help="file to write (default: print it)")
+    config.add_argument("--3d", dest="cube", action="store_true", help="the one for cubes of energy and sky")
     config.add_argument("--force", action="store_true", help="replace an existing file")
 
     add_json(add("info", "print versions of gjax and of what it uses"))

@@ -1,5 +1,7 @@
 """Plots: functions that take arrays, draw on a matplotlib axes and return it."""
 
+from gjax.plot.cubes import plot_cube_spectrum as plot_cube_spectrum
+from gjax.plot.cubes import plot_distribution as plot_distribution
 from gjax.plot.data_objects import peek_dataset as peek_dataset
 from gjax.plot.data_objects import peek_events as peek_events
 from gjax.plot.data_objects import plot_dataset_counts as plot_dataset_counts
@@ -26,6 +28,11 @@ from gjax.plot.irf_objects import plot_kernel_bias as plot_kernel_bias
 from gjax.plot.irf_objects import plot_rad_max as plot_rad_max
 from gjax.plot.likelihood import plot_contour as plot_contour
 from gjax.plot.likelihood import plot_profile as plot_profile
+from gjax.plot.maps import plot_image as plot_image
+from gjax.plot.maps import plot_image_grid as plot_image_grid
+from gjax.plot.maps import plot_map as plot_map
+from gjax.plot.maps import plot_map_grid as plot_map_grid
+from gjax.plot.maps import plot_sources as plot_sources
 from gjax.plot.posterior import plot_corner as plot_corner
 from gjax.plot.posterior import plot_trace as plot_trace
 from gjax.plot.sed import plot_flux_points as plot_flux_points

@@ -15,7 +15,7 @@ from gjax.cli.main import EXIT_CODES, build_parser, main
 from gjax.models import spectral_models
 
 DOCS = doc_pages.ROOT / "docs"
-CHEAP = [["config"], ["info"], ["info", "--json"], ["--help"], ["--version"]]
+CHEAP = [["config"], ["config", "--3d"], ["info"], ["info", "--json"], ["--help"], ["--version"]]
 
 
 def commands():
@@ -117,6 +117,8 @@ def test_every_configuration_key_is_documented():
         title = "energy, energy_true" if field.name.startswith("energy") else field.name
         assert title in found, field.name
         value = getattr(config, field.name)
+        if value is None:
+            value = getattr(AnalysisConfig.default("3d"), field.name)
         if dataclasses.is_dataclass(value):
             missing = [key for key in keys(type(value)) if f"`{key}`" not in found[title]]
             assert missing == [], title
@@ -125,10 +127,10 @@ def test_every_configuration_key_is_documented():
 def test_documented_defaults_are_those_of_the_program():
     row = re.compile(r"^\| `(\w+)` \| `([^`]*)` \|", re.MULTILINE)
     documented = {title: dict(row.findall(body)) for title, body in sections().items() if "default" in body}
-    config = AnalysisConfig.default()
+    config, cubes = AnalysisConfig.default(), AnalysisConfig.default("3d")
     checked = 0
     for title, found in documented.items():
-        section = getattr(config, title, None)
+        section = getattr(config, title, None) or getattr(cubes, title, None)
         if not dataclasses.is_dataclass(section):
             continue
         for field in dataclasses.fields(section):
