@@ -135,28 +135,28 @@ class EDispMap(AbstractReducedResponse):
             exposure = map_of(geom.squash(energy_axis.name), exposure.data, exposure.unit, exposure.meta)
         return EDispKernelMap(map_of(geom, values.reshape(geom.data_shape)), exposure)
 
-    def sample_energy(self, energy_true: Any, key: np.random.Generator, position: Any = None) -> np.ndarray:
-        """Draw reconstructed energies, in the unit of the true ones, for events at one position.
+    def sample_coord(self, map_coord: Any, key: Any) -> Any:
+        """Draw reconstructed energies of events.
 
         Parameters
         ----------
-        energy_true
-            True energies (n).
+        map_coord
+            `gjax.maps.MapCoord` with positions and true energies.
         key
-            Random generator.
-        position
-            Position of the source; by default the centre of the map.
-        """
-        import astropy.units as u
+            `numpy.random.Generator`, or a seed.
 
-        energy = u.Quantity(energy_true)
+        Returns
+        -------
+        map_coord
+            The positions, with the axis "energy"; NaN where the dispersion is zero.
+        """
+        from gjax.maps.coord import MapCoord
+
         migra = self.axes["migra"]
-        table = np.zeros((self.axes["energy_true"].nbin, migra.nbin + 1))
-        np.cumsum(self.at_position(position) * migra.bin_width.value, axis=1, out=table[:, 1:])
-        row = self.axes["energy_true"].coord_to_idx(energy, clip=True)
-        draw = key.random(np.shape(row)) * table[row, -1]
-        factor = [np.interp(value, table[i], migra.edges.value) for value, i in zip(draw, row, strict=True)]
-        return energy.value * np.array(factor)
+        true, position = map_coord["energy_true"], map_coord.skycoord
+        pix = self.sample_first_axis(position, true, np.random.default_rng(key), migra.bin_width.value)
+        factor = np.interp(pix, np.arange(migra.nbin + 1), migra.edges.value)
+        return MapCoord.create({"skycoord": position, "energy": true * factor})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -291,6 +291,33 @@ class EDispKernelMap(AbstractReducedResponse):
             raise ValueError(f"the energy dispersion is for {self.axes['energy']!r}, not for {energy_axis!r}")
         matrix = self.at_position(position, method)
         return EDispKernel([self.axes["energy_true"], self.axes["energy"]], matrix)
+
+    def sample_coord(self, map_coord: Any, key: Any) -> Any:
+        """Draw reconstructed energies of events, uniform in the logarithm within each bin.
+
+        Parameters
+        ----------
+        map_coord
+            `gjax.maps.MapCoord` with positions and true energies.
+        key
+            `numpy.random.Generator`, or a seed.
+
+        Returns
+        -------
+        map_coord
+            The positions, with the axis "energy"; NaN for events that are not reconstructed within the axis.
+        """
+        from gjax.maps.coord import MapCoord
+
+        key = np.random.default_rng(key)
+        axis = self.axes["energy"]
+        true, position = map_coord["energy_true"], map_coord.skycoord
+        pix = self.sample_first_axis(position, true, key, np.ones(axis.nbin))
+        row = self.axes["energy_true"].coord_to_idx(true, clip=True)
+        y, x = self._nearest_pixels(position)
+        lost = key.random(len(row)) >= self.edisp_kernel_map.data[row, :, y, x].sum(axis=1)
+        energy = np.exp(np.interp(pix, np.arange(axis.nbin + 1), np.log(axis.edges.value)))
+        return MapCoord.create({"skycoord": position, "energy": np.where(lost, np.nan, energy) * axis.unit})
 
     def to_image(self, weights: Any = None) -> EDispKernelMap:
         """Return the map summed over reconstructed energy.

@@ -293,6 +293,51 @@ class AbstractReducedResponse:
             maps.append(RegionNDMap(geom, data=data.reshape(geom.data_shape), unit=one.unit, meta=one.meta))
         return self._with(*maps)
 
+    def sample_first_axis(
+        self, position: Any, energy: Any, key: np.random.Generator, weights: np.ndarray
+    ) -> np.ndarray:
+        """Draw bin numbers (with fractions) along the first axis, for events at positions and energies.
+
+        Each event takes the values of the nearest pixel and of its bin of the second axis. Uniform within a bin.
+
+        Parameters
+        ----------
+        position
+            Positions (n).
+        energy
+            Coordinates along the second axis (n).
+        key
+            Random generator.
+        weights
+            Width or area of the bins of the first axis.
+
+        Returns
+        -------
+        pix
+            Position in bins, from 0 at the lower edge of the first; NaN where the response is zero.
+        """
+        second = self.axes[1]
+        row = second.coord_to_idx(energy, clip=True)
+        y, x = self._nearest_pixels(position)
+        draw, within = key.random(len(row)), key.random(len(row))
+        result = np.empty(len(row))
+        for start in range(0, len(row), 10000):
+            part = slice(start, start + 10000)
+            table = np.cumsum(np.maximum(self.irf_map.data[row[part], :, y[part], x[part]], 0.0) * weights, axis=1)
+            total = table[:, -1]
+            number = (table <= (draw[part] * total)[:, np.newaxis]).sum(axis=1)
+            result[part] = np.where(total > 0, number + within[part], np.nan)
+        return result
+
+    def _nearest_pixels(self, position: Any) -> tuple[np.ndarray, np.ndarray]:
+        ny, nx = self.geom.data_shape[-2:]
+        if self.has_single_spatial_bin:
+            return np.zeros(position.size, dtype=int), np.zeros(position.size, dtype=int)
+        there = position.transform_to(self.geom.frame).spherical
+        x, y = self.geom.wcs.wcs_world2pix(np.ravel(there.lon.deg), np.ravel(there.lat.deg), 0)
+        clipped = (np.clip(np.rint(value), 0, size - 1).astype(int) for value, size in ((y, ny), (x, nx)))
+        return tuple(clipped)  # type: ignore[return-value]
+
     # ---- stacking ----
 
     def stack(self, other: Any, weights: Any = None, nan_to_num: bool = True) -> Self:

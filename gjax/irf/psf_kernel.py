@@ -36,6 +36,47 @@ class PSFKernel:
         """Values (energy, lat, lon)."""
         return self.psf_kernel_map.data
 
+    @classmethod
+    def from_gauss(cls, geom: Any, sigma: Any, max_radius: Any = None, factor: int = 4) -> PSFKernel:
+        """Kernel of a Gaussian, the same at all energies.
+
+        Parameters
+        ----------
+        geom
+            WCS geometry whose pixel size, projection and axes the kernel takes over.
+        sigma
+            Width.
+        max_radius
+            Radius of the kernel; 5 sigma by default.
+        factor
+            Parts into which pixels are divided per side.
+
+        Examples
+        --------
+        >>> from gjax.maps import WcsGeom
+        >>> PSFKernel.from_gauss(WcsGeom.create(binsz=0.1, npix=9), "0.1 deg").data.shape
+        (11, 11)
+        """
+        width = u.Quantity(sigma).to_value("deg")
+        pixel = float(u.Quantity(geom.pixel_scales).to_value("deg").max())
+        radius = 5 * width if max_radius is None else u.Quantity(max_radius).to_value("deg")
+        npix = _odd(2 * radius / pixel - 1e-9)
+        line = np.exp(-0.5 * (_pixel_positions(npix, factor, pixel) / width) ** 2).reshape(npix, factor).sum(axis=1)
+        kernel_geom = _kernel_geom(geom, npix, list(geom.axes))
+        data = np.broadcast_to(np.outer(line, line), kernel_geom.data_shape).copy()
+        return cls(map_of(kernel_geom, data)).normalize()
+
+    @classmethod
+    def read(cls, filename: Any, hdu: str | None = None) -> PSFKernel:
+        """Read from a FITS file with a sky map."""
+        from gjax.maps import Map
+
+        return cls(Map.read(filename, hdu=hdu))
+
+    def write(self, filename: Any, overwrite: bool = False) -> None:
+        """Write to a FITS file, as a sky map."""
+        self.psf_kernel_map.write(filename, overwrite=overwrite)
+
     def normalize(self) -> PSFKernel:
         """Return the kernel with sum 1 at each energy (where it is not zero)."""
         data = self.data
@@ -119,8 +160,6 @@ def kernel_from_profile(
     precision_factor
         Decides on the oversampling.
     """
-    from gjax.maps import WcsGeom
-
     rad, profile = psf.radial_profile(position)
     edges, curves = psf.containment_profile(position)
     center, edge = rad.value, edges.value
@@ -142,10 +181,17 @@ def kernel_from_profile(
         margin = (full - npix) // 2
         inner = slice(margin, full - margin) if margin else slice(None)
         data[i, inner, inner] = image
-    kernel_geom = WcsGeom.create(
-        skydir=geom.center_skydir, binsz=pixel, npix=full, proj=geom.projection, frame=geom.frame, axes=[axis]
+    return PSFKernel(map_of(_kernel_geom(geom, full, [axis]), data)).normalize()
+
+
+def _kernel_geom(geom: Any, npix: int, axes: list[Any]) -> Any:
+    """Square geometry in the middle of another, with its pixels."""
+    from gjax.maps import WcsGeom
+
+    pixel = float(u.Quantity(geom.pixel_scales).to_value("deg").max())
+    return WcsGeom.create(
+        skydir=geom.center_skydir, binsz=pixel, npix=npix, proj=geom.projection, frame=geom.frame, axes=axes
     )
-    return PSFKernel(map_of(kernel_geom, data)).normalize()
 
 
 def _odd(value: float) -> int:

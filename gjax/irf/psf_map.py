@@ -230,23 +230,34 @@ class AbstractPSFMap(AbstractReducedResponse):
         geom, exposure_geom = self.geom.squash(self.energy_name), self.exposure_map.geom.squash(self.energy_name)
         return self._with(map_of(geom, data, self.psf_map.unit), map_of(exposure_geom, total, self.exposure_map.unit))
 
-    def sample_offsets(self, energy: Any, key: np.random.Generator, position: Any = None) -> np.ndarray:
-        """Draw radii [deg] for events at one position.
+    def sample_coord(self, map_coord: Any, key: Any) -> Any:
+        """Move events by the point spread function.
 
         Parameters
         ----------
-        energy
-            Energies (n).
+        map_coord
+            `gjax.maps.MapCoord` with positions and energies.
         key
-            Random generator.
-        position
-            Position of the source; by default the centre of the map.
+            `numpy.random.Generator`, or a seed.
+
+        Returns
+        -------
+        map_coord
+            The moved positions, with the same energies; NaN where the function is zero.
         """
-        edges, table = self.containment_profile(position)
-        axis = self.axes[self.energy_name]
-        row = axis.coord_to_idx(u.Quantity(energy), clip=True)
-        draw = key.random(np.shape(row)) * table[row, -1]
-        return np.array([np.interp(value, table[i], edges.value) for value, i in zip(draw, row, strict=True)])
+        from gjax.maps.coord import MapCoord
+
+        key = np.random.default_rng(key)
+        rad = self.axes["rad"]
+        energy, position = map_coord[self.energy_name], map_coord.skycoord.icrs
+        pix = self.sample_first_axis(position, energy, key, rad_areas(rad))
+        # uniform in area within a ring
+        inner, outer = rad.edges.to_value("deg")[:-1] ** 2, rad.edges.to_value("deg")[1:] ** 2
+        number = np.nan_to_num(pix).astype(int)
+        radius = np.sqrt(inner[number] + (pix - number) * (outer - inner)[number])
+        angle = key.uniform(0, 360, radius.size)
+        moved = position.directional_offset_by(angle * u.deg, radius * u.deg)
+        return MapCoord.create({"skycoord": moved, self.energy_name: energy})
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -233,11 +233,9 @@ def _check_overlap(asked: MapAxis, covered: MapAxis, observation: Any, what: str
 
 # ---- responses that are maps of the sky already (water Cherenkov arrays) ----
 
-SIDEREAL_DAY = 86164.0905 * u.s
 
-
-def _transit_factor(unit: Any, observation: Any, wanted: Any, what: str) -> float:
-    """Factor from a unit, possibly per transit or per time, to one without."""
+def _time_factor(unit: Any, observation: Any, wanted: Any, what: str) -> float:
+    """Factor from a unit, possibly per time, to one without."""
     for per_time in (u.dimensionless_unscaled, u.s):
         if (unit * per_time).is_equivalent(wanted):
             time = observation.gti.time_sum.to_value("s") if per_time == u.s else 1.0
@@ -246,7 +244,7 @@ def _transit_factor(unit: Any, observation: Any, wanted: Any, what: str) -> floa
 
 
 def _from_sky(source: Any, geom: Any, observation: Any, wanted: str) -> Any:
-    factor = _transit_factor(source.unit, observation, wanted, "the exposure")
+    factor = _time_factor(source.unit, observation, wanted, "the exposure")
     found = source.interp_to_geom(geom)
     return Map.from_geom(geom, data=np.nan_to_num(found.data) * factor, unit=wanted)
 
@@ -254,7 +252,7 @@ def _from_sky(source: Any, geom: Any, observation: Any, wanted: str) -> Any:
 def _background_from_sky(source: Any, geom: Any, observation: Any) -> Any:
     if source.unit == u.dimensionless_unscaled:
         return source.interp_to_geom(geom, preserve_counts=True)
-    factor = _transit_factor(source.unit, observation, "TeV-1 sr-1", "the background")
+    factor = _time_factor(source.unit, observation, "TeV-1 sr-1", "the background")
     density = np.nan_to_num(source.interp_to_geom(geom).data)
     width = np.diff(geom.axes["energy"].edges.to_value("TeV"))[:, np.newaxis, np.newaxis]
     solid_angle = geom.to_image().solid_angle().to_value("sr")

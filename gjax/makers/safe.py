@@ -45,11 +45,14 @@ class SafeMaskMaker:
         (a position on the sky, or an offset from the pointing); for maps by default their centre.
     offset_max
         Largest offset.
+    irfs
+        "DL4": responses on the axes of the dataset decide; "DL3": those of the observation, on their own axes and at
+        ``position`` or ``fixed_offset`` (on axis by default).
 
     Raises
     ------
     ValueError
-        If a method is unknown, or both position and offset are given.
+        If a method or ``irfs`` is unknown, or both position and offset are given.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class SafeMaskMaker:
         position: SkyCoord | None = None,
         fixed_offset: str | u.Quantity | None = None,
         offset_max: str | u.Quantity = "3 deg",
+        irfs: str = "DL4",
     ):
         self.methods = (methods,) if isinstance(methods, str) else tuple(methods)
         unknown = set(self.methods) - set(METHODS)
@@ -74,6 +78,9 @@ class SafeMaskMaker:
             raise ValueError(f"methods: unknown {', '.join(sorted(unknown))}; known are {', '.join(METHODS)}")
         if position is not None and fixed_offset is not None:
             raise ValueError("give either position or fixed_offset, not both")
+        if irfs not in ("DL3", "DL4"):
+            raise ValueError(f"irfs is {irfs!r}, expected 'DL3' or 'DL4'")
+        self.irfs = irfs
         self.aeff_percent = aeff_percent
         self.bias_percent = bias_percent
         self.position = position
@@ -102,6 +109,8 @@ class SafeMaskMaker:
         needed = {"aeff-default", "offset-max"} & set(self.methods)
         if self.position is not None or self.fixed_offset is not None:
             needed |= {"aeff-max", "edisp-bias"} & set(self.methods)
+        if self.irfs == "DL3":
+            needed |= set(self.methods)
         if needed and observation is None:
             raise ValueError(f"SafeMaskMaker: {', '.join(sorted(needed))} need an observation")
         geom = dataset.counts.geom
@@ -120,7 +129,7 @@ class SafeMaskMaker:
         if "edisp-bias" in self.methods:
             low = np.maximum(low, self._bias_threshold(dataset, observation))
         if "bkg-peak" in self.methods:
-            low = np.maximum(low, _background_peak(dataset))
+            low = np.maximum(low, _rate_peak(observation) if self.irfs == "DL3" else _background_peak(dataset))
         edges = geom.axes["energy"].edges
         inside = (edges[:-1] >= low) & (edges[1:] <= high)
         mask &= inside[:, np.newaxis, np.newaxis]
@@ -141,6 +150,12 @@ class SafeMaskMaker:
         return self.fixed_offset
 
     def _aeff_threshold(self, dataset: Any, observation: Any) -> u.Quantity:
+        if self.irfs == "DL3":
+            aeff, offset = response(observation, "aeff"), self._offset(observation)
+            edges = aeff.axes["energy_true"].edges
+            values = aeff.evaluate(energy_true=edges, offset=0 * u.deg if offset is None else offset).value
+            above = values > self.aeff_percent / 100 * values.max()
+            return edges[int(np.argmax(above))] if above.any() else np.inf * edges.unit
         if dataset.exposure is None:
             raise ValueError(f"dataset {dataset.name!r}: aeff-max needs an exposure")
         exposure = dataset.exposure
@@ -162,6 +177,9 @@ class SafeMaskMaker:
 
     def _bias_threshold(self, dataset: Any, observation: Any) -> u.Quantity:
         offset = self._offset(observation)
+        if self.irfs == "DL3":
+            own = response(observation, "edisp").to_edisp_kernel(0 * u.deg if offset is None else offset)
+            return u.Quantity(own.get_bias_energy(self.bias_percent / 100)).ravel()[0]
         kernel = dataset.edisp
         if kernel is None:
             raise ValueError(f"dataset {dataset.name!r}: edisp-bias needs an energy dispersion")
@@ -241,3 +259,15 @@ def _background_peak(dataset: Any) -> u.Quantity:
     spectrum = np.nan_to_num(dataset.background.data).sum(axis=(-2, -1))
     peak = int(np.argmax(spectrum))
     return dataset.counts.geom.axes["energy"].edges[peak]
+
+
+def _rate_peak(observation: Any) -> u.Quantity:
+    """Lower edge of the energy bin with the highest background rate in the field of view."""
+    bkg = response(observation, "bkg")
+    if bkg.has_offset_axis:
+        offset = bkg.axes["offset"]
+        spectrum = np.nan_to_num(bkg.data) @ (offset.center.value * offset.bin_width.value)
+    else:
+        area = np.outer(bkg.axes["fov_lon"].bin_width.value, bkg.axes["fov_lat"].bin_width.value)
+        spectrum = (np.nan_to_num(bkg.data) * area).sum(axis=(1, 2))
+    return bkg.axes["energy"].edges[int(np.argmax(spectrum))]

@@ -11,6 +11,7 @@ from regions import CircleSkyRegion
 from gjax.irf import EDispKernel, EDispKernelMap, EDispMap, PSFKernel, PSFMap, RecoPSFMap
 from gjax.irf.irf_map import aligned_slices, position_weights, stack_weighted
 from gjax.maps import Map, MapAxis, RegionGeom, WcsGeom
+from gjax.maps.coord import MapCoord
 
 TRUE = MapAxis.from_energy_bounds("0.5 TeV", "50 TeV", 4, name="energy_true")
 RECO = MapAxis.from_energy_bounds("1 TeV", "10 TeV", 3)
@@ -120,10 +121,31 @@ def test_exposure_on_other_pixels_is_refused():
         psf.copy(exposure_map=PSFMap.from_gauss(TRUE).exposure_map)
 
 
-def test_sampled_offsets_follow_the_profile():
-    psf = PSFMap.from_gauss(TRUE, sigma="0.1 deg")
-    radius = psf.sample_offsets(np.full(20000, 2.0) * u.TeV, np.random.default_rng(1))
-    assert np.mean(radius < 0.1) == pytest.approx(0.393, abs=0.015)
+def events(number, position=CENTER):
+    return MapCoord.create(
+        {"skycoord": position[np.newaxis].take(np.zeros(number, int)), "energy_true": np.full(number, 2.0) * u.TeV}
+    )
+
+
+def test_sampled_positions_follow_the_profile():
+    psf = psf_with_two_widths()
+    lon, lat = IMAGE.wcs.wcs_pix2world([0.0, 4.0], [1.0, 1.0], 0)
+    for x, y, sigma in zip(lon, lat, (0.05, 0.1), strict=True):
+        source = SkyCoord(x, y, unit="deg")
+        moved = psf.sample_coord(events(20000, source), 1)
+        radius = moved.skycoord.separation(source).deg
+        for fraction in (0.2, 0.5, 0.9):
+            expected = sigma * np.sqrt(-2 * np.log(1 - fraction))
+            assert np.mean(radius < expected) == pytest.approx(fraction, abs=0.015)
+        angle = source.position_angle(moved.skycoord).rad
+        assert abs(np.exp(1j * angle).mean()) < 0.03
+        np.testing.assert_array_equal(moved["energy_true"].value, 2.0)
+
+
+def test_samples_where_nothing_is_known():
+    psf = PSFMap.from_gauss(TRUE)
+    moved = psf.copy(psf_map=psf.psf_map * 0).sample_coord(events(3), 1)
+    assert np.isnan(moved.lon.value).all()
 
 
 # ---- kernels ----
@@ -148,6 +170,16 @@ def test_kernel_within_a_radius():
     assert kernel.data.shape == (4, 11, 11)
     assert kernel.to_image().data.shape == (1, 11, 11)
     assert kernel.slice_by_idx({"energy_true": slice(1, 3)}).data.shape == (2, 11, 11)
+
+
+def test_gaussian_kernel_and_its_file(tmp_path):
+    geom = WcsGeom.create(skydir=CENTER, npix=51, binsz=0.02, proj="TAN", axes=[TRUE])
+    kernel = PSFKernel.from_gauss(geom, "0.1 deg", max_radius="0.5 deg")
+    np.testing.assert_allclose(kernel.data.sum(axis=(1, 2)), 1)
+    sampled = PSFMap.from_gauss(TRUE, sigma="0.1 deg").get_psf_kernel(geom, max_radius="0.5 deg", containment=0.9999999)
+    assert np.abs(kernel.data - sampled.data).max() < 0.01 * kernel.data.max()
+    kernel.write(tmp_path / "kernel.fits")
+    np.testing.assert_allclose(PSFKernel.read(tmp_path / "kernel.fits").data, kernel.data)
 
 
 # ---- stacking and parts ----
@@ -281,9 +313,20 @@ def test_sampled_energies_have_the_width_of_the_dispersion():
     geom = RegionGeom.create(None, axes=[migra, TRUE])
     density = np.exp(-0.5 * ((migra.center.value - 1) / 0.1) ** 2)[:, np.newaxis, np.newaxis]
     edisp = EDispMap(Map.from_geom(geom, data=np.broadcast_to(density, geom.data_shape).copy())).normalize()
-    energy = edisp.sample_energy(np.full(20000, 2.0) * u.TeV, np.random.default_rng(2))
+    energy = edisp.sample_coord(events(20000), 2)["energy"].value
     assert energy.mean() == pytest.approx(2, rel=0.005)
     assert energy.std() == pytest.approx(0.2, rel=0.03)
+
+
+def test_sampled_energies_follow_the_matrix():
+    edisp = EDispKernelMap.from_gauss(RECO, TRUE, sigma=0.5, bias=0)
+    row = int(TRUE.coord_to_idx([2] * u.TeV)[0])
+    expected = edisp.get_edisp_kernel().pdf_matrix[row]
+    assert expected.sum() < 0.99  # some events are lost
+    energy = edisp.sample_coord(events(20000), 3)["energy"].value
+    assert np.isnan(energy).mean() == pytest.approx(1 - expected.sum(), abs=0.01)
+    found = np.histogram(energy[np.isfinite(energy)], RECO.edges.value)[0] / 20000
+    np.testing.assert_allclose(found, expected, atol=0.012)
 
 
 def test_one_kernel_everywhere():

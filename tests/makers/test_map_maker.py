@@ -7,9 +7,9 @@ from synthetic_observation import ENERGY, ENERGY_TRUE, PSF_SIGMA, SOURCE, make_a
 
 from gjax.datasets import MapDataset
 from gjax.errors import DataFormatError, MissingDataError
-from gjax.irf import EDispMap
+from gjax.irf import EDispKernelMap, EDispMap, PSFMap
 from gjax.makers import MapDatasetMaker, SafeMaskMaker
-from gjax.maps import MapAxis, WcsGeom
+from gjax.maps import Map, MapAxis, WcsGeom
 
 GEOM = WcsGeom.create(skydir=SOURCE, npix=(50, 40), binsz=0.1, proj="TAN", axes=[ENERGY])
 
@@ -97,6 +97,26 @@ def test_cutouts_hold_the_same_numbers():
     np.testing.assert_allclose(dataset.exposure.data, whole.exposure.data[:, 15:25, 20:30], rtol=1e-12)
 
 
+def test_responses_that_are_maps_of_the_sky():
+    wide = WcsGeom.create(skydir=SOURCE, npix=(30, 30), binsz=0.4, proj="TAN")
+    exposure = Map.from_geom(wide.to_cube([ENERGY_TRUE]), unit="cm2 s")
+    exposure = exposure.copy(data=np.broadcast_to(np.arange(1.0, 13.0)[:, None, None], exposure.data.shape).copy())
+    rate = Map.from_geom(wide.to_cube([ENERGY]), unit="TeV-1 sr-1 s-1") + 2.0
+    rad = MapAxis.from_bounds(0, 0.66, 66, unit="deg", name="rad")
+    psf = PSFMap.from_gauss(ENERGY_TRUE, rad, sigma="0.1 deg", geom=wide)
+    edisp = EDispKernelMap.from_diagonal_response(ENERGY, ENERGY_TRUE, geom=wide)
+    observation = make_observation(aeff=exposure, bkg=rate, psf=psf, edisp=edisp)
+    dataset = made(observation)
+    np.testing.assert_allclose(dataset.exposure.data[:, 3, 4], np.arange(1, 13) * 1e-4)
+    width = np.diff(ENERGY.edges.value)[:, None, None]
+    np.testing.assert_allclose(dataset.background.data, 2 * 1800 * width * GEOM.solid_angle().value, rtol=1e-9)
+    assert dataset.psf.containment_radius(0.393469, "1 TeV", SOURCE).value == pytest.approx(0.1, rel=0.01)
+    matrix = edisp.get_edisp_kernel().pdf_matrix
+    np.testing.assert_allclose(dataset.edisp.get_edisp_kernel(SOURCE).pdf_matrix, matrix, atol=1e-12)
+    with pytest.raises(ValueError, match="exposure is in 's'"):
+        made(make_observation(aeff=exposure.copy(unit="s")))
+
+
 # ---- what can go wrong ----
 
 
@@ -175,3 +195,22 @@ def test_background_peak_and_invalid_background():
     assert not mask[0].any()
     assert not mask[:, 3, 4].any()
     assert mask[1:].sum() == 5 * (50 * 40 - 1)
+
+
+def test_thresholds_of_the_responses_on_their_own_axes():
+    observation = make_observation()
+    dataset = made(observation)
+    mask = safe(dataset, observation, "aeff-max", aeff_percent=30, irfs="DL3")
+    aeff = observation.aeff
+    edges = aeff.axes["energy_true"].edges
+    values = aeff.evaluate(energy_true=edges, offset=0 * u.deg)
+    threshold = edges[np.argmax(values > 0.3 * values.max())]
+    np.testing.assert_array_equal(mask[:, 0, 0], ENERGY.edges[:-1] >= threshold)
+    kernel = observation.edisp.to_edisp_kernel(1 * u.deg)
+    biased = safe(dataset, observation, "edisp-bias", bias_percent=5, fixed_offset="1 deg", irfs="DL3")
+    np.testing.assert_array_equal(biased[:, 0, 0], ENERGY.edges[:-1] >= kernel.get_bias_energy(0.05)[0])
+    assert safe(dataset, observation, "bkg-peak", irfs="DL3").all()  # the rate falls from the first bin on
+    with pytest.raises(ValueError, match="need an observation"):
+        safe(dataset, None, "bkg-peak", irfs="DL3")
+    with pytest.raises(ValueError, match="irfs is 'DL5'"):
+        SafeMaskMaker(irfs="DL5")
