@@ -21,6 +21,7 @@ CASES = {
     "crab_1d_nuts": "posterior of the log parabola on crab_1d, beside profile likelihoods and other samplers",
     "magic_rad_max": "two MAGIC runs with energy-dependent on regions, beside Gammapy 2.1",
     "flux_points_fit": "fits to published flux points, beside Gammapy 2.1",
+    "crab_3d": "four H.E.S.S. Crab runs as cubes, from DL3 to stacked and joint fits, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 

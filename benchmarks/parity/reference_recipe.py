@@ -65,7 +65,7 @@ class ReferenceRecipe:
     """
 
     def __init__(self, datasets: Any, models: Any, fineness: int = 1) -> None:
-        self.datasets = [datasets] if isinstance(datasets, MapDataset) else list(datasets)
+        self.datasets: list[Any] = [datasets] if isinstance(datasets, MapDataset) else list(datasets)
         self.models = models if isinstance(models, Models) else Models(models)
         self.fineness = int(fineness)
         self.responses = {
@@ -110,8 +110,8 @@ class ReferenceRecipe:
         sigma = float(spatial.sigma.value)
         pixel = float(u.Quantity(geom.pixel_scales).to_value("deg").max()) / fine
         parts = int(min(np.ceil(pixel / (sigma / POINTS_PER_WIDTH)), MOST_POINTS))
-        ticks = (np.arange(side * parts) + 0.5) / (fine * parts) - 0.5 - half
-        sky = geom.wcs.pixel_to_world(*np.meshgrid(x0 + ticks, y0 + ticks))
+        offset = (np.arange(side * parts) + 0.5) / (fine * parts) - 0.5 - half
+        sky = geom.wcs.pixel_to_world(*np.meshgrid(x0 + offset, y0 + offset))
         haversine = np.sin(sky.separation(spatial.position).rad / 2) ** 2
         a = 2 * np.sin(np.deg2rad(sigma) / 2) ** 2
         density = np.exp(-haversine / a) / (4 * np.pi * a * -np.expm1(-1 / a))
@@ -119,8 +119,8 @@ class ReferenceRecipe:
 
     def _unit_signal(self, dataset: Any, model: SkyModel, flux: np.ndarray) -> np.ndarray:
         """Counts (energy, lat, lon) of a source with the given photons per true energy [cm-2 s-1]."""
-        found, spatial, geom = self.responses[dataset.name, model.name], model.spatial_model, dataset.counts.geom
-        assert spatial is not None
+        found, geom = self.responses[dataset.name, model.name], dataset.counts.geom
+        spatial: Any = model.spatial_model
         fine, (ny, nx) = self.fineness, geom.data_shape[-2:]
         pixel = float(u.Quantity(geom.pixel_scales).to_value("deg").max())
         extent = float(spatial.extent()) / pixel
@@ -138,7 +138,7 @@ class ReferenceRecipe:
             shape = shape * np.kron(solid_angle, np.ones((fine, fine)))
 
         def blurred(images: np.ndarray) -> np.ndarray:
-            full = fftconvolve(images, found.kernel, mode="same", axes=(1, 2))
+            full = convolved(images, found.kernel)
             return full.reshape(-1, 2 * half + 1, fine, 2 * half + 1, fine).sum(axis=(2, 4))
 
         exposure = self._exposure[dataset.name][(slice(None), *inside)] * flux[:, np.newaxis, np.newaxis]
@@ -258,6 +258,19 @@ class RecipeFit:
     values: dict[str, float]
     errors: dict[str, float]
     statistic: float
+
+
+def convolved(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return images (energy, lat, lon) convolved with a smaller kernel; a few pixels are added up directly."""
+    used = np.argwhere(images.any(axis=0))
+    reach, side = kernel.shape[-1] // 2, images.shape[-1]
+    if len(used) > 9 or used.min() < reach or used.max() >= side - reach:
+        return fftconvolve(images, kernel, mode="same", axes=(1, 2))
+    out = np.zeros(images.shape)
+    for y, x in used:
+        there = out[:, y - reach : y + reach + 1, x - reach : x + reach + 1]
+        there += images[:, y, x, np.newaxis, np.newaxis] * kernel
+    return out
 
 
 def rounded(kernel: np.ndarray, geom: Any, radius: float) -> np.ndarray:

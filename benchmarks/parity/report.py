@@ -28,6 +28,10 @@ class Row:
         "exact", "abs", "rel", "sigma" (errors of the reference) or "max" (an upper limit on ours).
     note
         What a reader must know, for instance a defect of the reference.
+    deviation
+        Why the difference may be larger than allowed, of a deviation that is intended and explained.
+    limit
+        How large the deviation explains it to be, in ``measure``.
     """
 
     quantity: str
@@ -37,15 +41,22 @@ class Row:
     allowed: float
     measure: str
     note: str = ""
+    deviation: str = ""
+    limit: float = 0.0
+
+    @property
+    def deviates(self) -> bool:
+        """True if the difference is larger than allowed, but an intended deviation explains it."""
+        return bool(self.deviation) and self.allowed < self.difference <= self.limit
 
     @property
     def ok(self) -> bool:
-        """True if the difference is within what is allowed."""
-        return bool(self.difference <= self.allowed)
+        """True if the difference is within what is allowed, or explained."""
+        return bool(self.difference <= self.allowed) or self.deviates
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; numbers that JSON does not know become None."""
-        data = {**dataclasses.asdict(self), "ok": self.ok}
+        data = {**dataclasses.asdict(self), "ok": self.ok, "deviates": self.deviates}
         return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in data.items()}
 
 
@@ -124,6 +135,10 @@ class Report:
         """Check a statement that must be true."""
         self.exact(name, float(bool(ours)), 1.0, note)
 
+    def explain(self, reason: str, limit: float) -> None:
+        """Say that the last row may deviate, why, and by how much (in its measure)."""
+        self.rows[-1] = dataclasses.replace(self.rows[-1], deviation=reason, limit=float(limit))
+
     def fit(
         self,
         name: str,
@@ -170,9 +185,14 @@ class Report:
             difference, allowed = f"{row.difference:.3g} {row.measure}", f"{row.allowed:.3g} {row.measure}"
             numbers = f"{row.ours:>14.8g} {row.reference:>14.8g} {difference:>16} {allowed:>14}"
             note = f"  ({row.note})" if row.note else ""
-            lines.append(f"{row.quantity:<{width}}  {numbers}  {'yes' if row.ok else 'NO '}{note}")
+            word = "deviates" if row.deviates else "yes" if row.ok else "NO "
+            lines.append(f"{row.quantity:<{width}}  {numbers}  {word}{note}")
         bad = sum(not row.ok for row in self.rows)
-        return "\n".join([*lines, f"{self.case}: {len(self.rows)} quantities, {bad} out"])
+        deviations = [row for row in self.rows if row.deviates]
+        reasons = dict.fromkeys(row.deviation for row in deviations)
+        lines += [f"deviation: {reason}" for reason in reasons]
+        count = f", {len(deviations)} deviate as intended" if deviations else ""
+        return "\n".join([*lines, f"{self.case}: {len(self.rows)} quantities, {bad} out{count}"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""

@@ -1,0 +1,257 @@
+"""Comparisons that the cases with cubes share: reduced datasets, predictions, and fits beside the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+
+import gjax
+from benchmarks.parity.reference_recipe import ReferenceRecipe, cash, mask_of
+from benchmarks.parity.report import Report
+from gjax.models import (
+    FoVBackgroundModel,
+    Models,
+    PowerLawNormSpectralModel,
+    SkyModel,
+    spatial_model_class,
+    spectral_model_class,
+)
+from gjax.parameters import Parameter
+
+__all__ = ["compare_cube", "compare_cube_fit", "compare_fineness", "compare_start", "cube_models", "free_rows"]
+
+#: Parameters of shapes on the sky.
+SPATIAL = ("lon_0", "lat_0", "sigma", "e", "phi", "r_0", "eta", "radius", "width")
+
+REASON = (
+    "the reference samples the PSF at 1 to 4 points per pixel side, cuts it to a square, and puts a point on 4 pixels; "
+    "gjax integrates it over pixels around the exact position. The rows 'recipe' follow the reference and must agree"
+)
+LEAK = (
+    "the reference stacks the dispersion of a reconstructed energy that is safe nowhere: it interpolates the mask, "
+    "and rounding lets a neighbour in. gjax predicts nothing there. No such bin enters a statistic"
+)
+
+
+# ---- models as the reference writes them ----
+
+
+def _part(name: str) -> str:
+    return "spatial" if name in SPATIAL else "spectral"
+
+
+def cube_models(start_models: Sequence[dict[str, Any]], **values: float) -> Models:
+    """Return gjax models of a reference fit; ``values`` replace some by name."""
+    out: list[Any] = []
+    for entry in start_models:
+        rows = {
+            name: (values.get(name, value), unit, bool(frozen)) for name, value, unit, _, frozen, *_ in _rows(entry)
+        }
+        fields = {name: Parameter(value, unit, frozen=frozen) for name, (value, unit, frozen) in rows.items()}
+        if entry["class"] == "FoVBackgroundModel":
+            names = entry["datasets_names"]
+            out.append(FoVBackgroundModel(names, PowerLawNormSpectralModel(**fields), name=entry["name"]))
+            continue
+        spectral = {name: p for name, p in fields.items() if _part(name) == "spectral"}
+        spatial = {name: p for name, p in fields.items() if _part(name) == "spatial"}
+        shape = spatial_model_class(entry["spatial_model"])(**spatial, frame=entry["frame"])
+        out.append(SkyModel(spectral_model_class(entry["spectral_model"])(**spectral), shape, name=entry["name"]))
+    return Models(out)
+
+
+def _rows(entry: dict[str, Any]) -> list[list[Any]]:
+    return entry["parameters"]
+
+
+def free_rows(fit: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return value and error of the free parameters of a reference fit, by their names in gjax and in its units."""
+    names = [
+        (f"{entry['name']}.{_part(row[0])}.{row[0]}", row[0])
+        for entry in fit["start_models"]
+        for row in _rows(entry)
+        if not row[4]
+    ]
+    errors = fit.get("hesse_errors") or [row[2] for row in fit["best"]]
+    table = cube_models(fit["start_models"]).parameter_table
+    units = dict(zip(table.names, table.units))
+    out = {}
+    for (path, name), (short, value, _, unit), error in zip(names, fit["best"], errors, strict=True):
+        if short != name:
+            raise ValueError(f"the reference lists {short!r} where {name!r} is expected")
+        factor = u.Unit(unit).to(u.Unit(units[path]))
+        value = (value + 180) % 360 - 180 if name == "lon_0" and value > 359 else value
+        out[path] = value * factor, error * factor
+    return out
+
+
+# ---- reduced datasets ----
+
+
+def per_bin(values: Any, mask: Any = None) -> np.ndarray:
+    """Return the sums over the sky in each energy bin."""
+    data = np.asarray(getattr(values, "data", values), dtype=float)
+    return np.sum(data if mask is None else np.where(mask, data, 0.0), axis=(-2, -1))
+
+
+def compare_cube(
+    report: Report, dataset: Any, reference: dict[str, Any], position: Any, *, allowed: float = 1e-3
+) -> None:
+    """Compare a reduced cube: counts and masks exactly, responses to ``allowed``."""
+    name, mask = dataset.name, mask_of(dataset)
+    report.exact(f"{name}: counts", per_bin(dataset.counts), reference["counts_per_ebin"])
+    report.exact(f"{name}: counts in the mask", per_bin(dataset.counts, mask), reference["counts_per_ebin_masked"])
+    if dataset.mask_safe is not None:
+        report.exact(f"{name}: safe pixels", per_bin(dataset.mask_safe), reference["mask_safe_per_ebin"])
+    theirs = np.asarray(reference["background_per_ebin"], dtype=float)
+    floor = 1e-9 * np.abs(theirs).max()
+    background = per_bin(dataset.background)
+    report.relative(f"{name}: background", background[theirs > floor], theirs[theirs > floor], allowed)
+    report.absolute(f"{name}: bins without background", background[theirs <= floor].sum(), 0.0, floor)
+    exposure = dataset.exposure.quantity.to_value(reference["exposure_unit"])
+    report.relative(f"{name}: total exposure", exposure.sum(), reference["exposure_sum"], allowed)
+    for key, (y, x) in reference["probe_pixels_yx"].items():
+        for what, cube in (("exposure", exposure), ("background", np.asarray(dataset.background.data))):
+            probe = np.asarray(reference.get(f"{what}_at_{key}", ()), dtype=float)
+            used = probe > 1e-9 * probe.max() if probe.size else probe
+            if probe.size:
+                report.relative(f"{name}: {what} at {key}", cube[:, y, x][used], probe[used], allowed)
+    compare_responses(report, dataset, reference, position, allowed)
+
+
+def live_bins(dataset: Any) -> np.ndarray:
+    """Return which energy bins are safe anywhere."""
+    return np.ones(mask_of(dataset).shape[0], bool) if dataset.mask_safe is None else per_bin(dataset.mask_safe) > 0
+
+
+def compare_responses(report: Report, dataset: Any, reference: dict[str, Any], position: Any, allowed: float) -> None:
+    """Compare dispersion and radii of the PSF at a position."""
+    name, edisp = dataset.name, dataset.edisp
+    if not hasattr(edisp, "pdf_matrix"):
+        edisp = edisp.get_edisp_kernel(energy_axis=dataset.counts.geom.axes["energy"], position=position)
+    matrix = np.asarray(edisp.pdf_matrix)
+    row = matrix[reference["edisp_row_mid_index"]]
+    report.absolute(f"{name}: dispersion of one energy", row, reference["edisp_row_mid"], allowed)
+    over_true = np.asarray(reference["edisp_sum_over_true"], dtype=float)
+    live = live_bins(dataset) | (matrix.sum(0) > 0)
+    leak = float(over_true[~live].sum())
+    report.absolute(f"{name}: dispersion summed over reco", matrix.sum(1), reference["edisp_sum_over_reco"], allowed)
+    if leak:
+        report.explain(LEAK, allowed + leak)
+        missing = np.sum(reference["edisp_sum_over_reco"]) - matrix.sum()
+        report.absolute(f"{name}: dispersion missing is that of bins nowhere safe", missing, leak, 1e-3)
+    scale = np.maximum(over_true, 1.0)[live]
+    report.absolute(
+        f"{name}: dispersion summed over true", matrix.sum(0)[live] / scale, over_true[live] / scale, allowed
+    )
+    # the reference rounds radii to a twentieth of the bins of its radius axis
+    step = float(np.diff(dataset.psf.axes["rad"].edges.to_value("deg")).max()) / 20
+    for key in ("r50", "r68", "r95"):
+        entry = reference[f"psf_{key}_deg_at_pos"]
+        energy = {dataset.psf.energy_name: entry["energy_TeV"] * u.TeV}
+        ours = dataset.psf.containment_radius(int(key[1:]) / 100, position=position, **energy).to_value("deg")
+        theirs = np.asarray(entry["radius"], dtype=float)
+        note = f"the reference knows radii to {step:.2g} deg"
+        report.absolute(f"{name}: {key} of the PSF", ours, theirs, float(allowed * theirs.max() + step), note)
+
+
+# ---- predictions ----
+
+
+def reference_of(dataset: Any, npred: Any) -> float:
+    """Return the statistic as the reference sums it."""
+    return cash(
+        np.asarray(dataset.counts.data, dtype=float), np.asarray(getattr(npred, "data", npred)), mask_of(dataset)
+    )
+
+
+def likelihood_statistic(likelihood: Any, models: Any = None) -> dict[str, float]:
+    """Return the statistic of every cube, without the terms of the counts alone that gjax adds."""
+    out = {}
+    for dataset, deviance in zip(likelihood.datasets, likelihood.stat_per_dataset(models).values()):
+        n = np.asarray(dataset.counts.data, dtype=float)[mask_of(dataset)]
+        n = n[n > 0]
+        out[dataset.name] = deviance - 2 * float(np.sum(n * np.log(n) - n))
+    return out
+
+
+def compare_start(report: Report, key: str, likelihood: Any, reference: dict[str, Any], dataset: Any) -> None:
+    """Compare predicted counts at the start with the reference: exact integrals and recipe to 1e-3."""
+    recipe = ReferenceRecipe(likelihood.datasets, likelihood.models)
+    live = live_bins(dataset)
+    theirs = np.asarray(reference["npred_signal_per_ebin"], dtype=float)[live]
+    followed = recipe.signal()[dataset.name]
+    signal = likelihood.npred_signal()[dataset.name].data
+    report.relative(f"{key}: recipe: signal", per_bin(followed)[live], theirs, 1e-3)
+    report.relative(f"{key}: recipe: total signal", followed[live].sum(), theirs.sum(), 1e-3)
+    report.relative(f"{key}: signal", per_bin(signal)[live], theirs, 1e-3)
+    seen = theirs > 0
+    report.explain(REASON, 1e-3 + np.max(np.abs((per_bin(signal) - per_bin(followed))[live][seen]) / theirs[seen]))
+    report.relative(f"{key}: total signal", signal[live].sum(), theirs.sum(), 1e-3)
+    npred = likelihood.npred()[dataset.name].data
+    report.relative(f"{key}: npred", per_bin(npred)[live], np.asarray(reference["npred_per_ebin"])[live], 1e-3)
+    report.relative(f"{key}: npred in the mask", npred[mask_of(dataset)].sum(), reference["npred_sum_masked"], 1e-3)
+    report.absolute(f"{key}: recipe: statistic", recipe.statistic()[dataset.name], reference["stat_sum"], 0.03)
+    dense, sparse = reference_of(dataset, npred), likelihood_statistic(likelihood)[dataset.name]
+    report.absolute(f"{key}: statistic of bins with counts and sums is that of all bins", sparse, dense, 1e-5)
+
+
+def compare_fineness(
+    report: Report, key: str, likelihood: Any, dataset: Any, *, parts: Sequence[int] = (1, 3, 9), allowed: float = 0.05
+) -> None:
+    """Show that the recipe of the reference becomes the prediction of gjax where its pixels are divided."""
+    exact = likelihood.npred_signal()[dataset.name].data
+    background = likelihood.npred_background()[dataset.name].data
+    statistic = reference_of(dataset, exact + background)
+    last = 1.0
+    for fineness in parts:
+        signal = ReferenceRecipe(likelihood.datasets, likelihood.models, fineness).signal()[dataset.name]
+        distance = abs(reference_of(dataset, signal + background) - statistic)
+        worst = float(np.abs(signal - exact).max() / exact.max())
+        text = f"{fineness}x{fineness} parts per pixel: statistic differs by {distance:.3f}"
+        report.at_most(f"{key}: recipe in {fineness} parts, largest difference of a pixel over peak", worst, last, text)
+        last = worst
+    report.at_most(f"{key}: recipe in {parts[-1]} parts, difference of the statistic", distance, allowed)
+
+
+# ---- fits ----
+
+
+def compare_cube_fit(
+    report: Report, key: str, datasets: Any, fit: dict[str, Any], *, recipe_fit: bool = True, errors: float = 0.02
+) -> Any:
+    """Compare a fit: differences of the statistic, values and errors, exact and by the recipe of the reference."""
+    likelihood = gjax.Likelihood(datasets, cube_models(fit["start_models"]))
+    best = free_rows(fit)
+    values, sigma = {name: v for name, (v, _) in best.items()}, {name: e for name, (_, e) in best.items()}
+    is_moving = any(".spatial." in name for name in best)
+    change = fit["stat_start"] - fit["stat_opt"]
+    allowed = max(0.15, 0.003 * change) if is_moving else max(0.03, 0.001 * change)
+    at_best = likelihood.with_values(values)
+    ours = sum(likelihood_statistic(likelihood).values()) - sum(likelihood_statistic(at_best).values())
+    recipe = ReferenceRecipe(likelihood.datasets, likelihood.models)
+    start, optimum = recipe.statistic(), recipe.statistic(values)
+    theirs = sum(start.values()) - sum(optimum.values())
+    report.absolute(f"{key}: recipe: statistic at the start", sum(start.values()), fit["stat_start"], 0.03)
+    report.absolute(f"{key}: recipe: statistic, start - best fit", theirs, change, allowed)
+    report.absolute(f"{key}: statistic, start - best fit", ours, change, allowed)
+    report.explain(REASON, allowed + abs(ours - theirs))
+    result = likelihood.fit()
+    report.truth(f"{key}: converged", result.success, result.message if not result.success else "")
+    found = {name: result[name] for name in best}
+    followed = recipe.fit({name: v for name, (v, _) in found.items()}, sigma) if recipe_fit else None
+    source = "errors of HESSE" if "hesse_errors" in fit else "errors of MIGRAD"
+    for name, (value, error) in best.items():
+        mine, my_error = found[name]
+        shift = error_shift = 0.0
+        if followed is not None:
+            report.sigmas(f"{key}: recipe: {name}", followed.values[name], value, error, 0.05)
+            shift = abs(followed.values[name] - mine) / error
+            error_shift = abs(followed.errors[name] - my_error) / error
+        report.sigmas(f"{key}: {name}", mine, value, error, 0.05)
+        report.explain(REASON, 0.05 + shift)
+        report.relative(f"{key}: error of {name}", my_error, error, errors, source)
+        report.explain(REASON, errors + error_shift)
+    return result
