@@ -8,7 +8,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from gjax.irf.fov import sky_coordinates
-from gjax.irf.irf_map import aligned_slices
+from gjax.irf.positions import aligned_slices
 from gjax.makers.exclusion import ExclusionMask, read_exclusion
 from gjax.maps import Map
 

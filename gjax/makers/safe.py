@@ -10,7 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import Angle, SkyCoord
 
-from gjax.irf.irf_map import position_weights
+from gjax.irf.positions import position_weights
 from gjax.makers.project import response
 from gjax.maps import Map, RegionGeom
 

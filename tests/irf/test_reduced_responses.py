@@ -9,7 +9,8 @@ from astropy.coordinates import SkyCoord
 from regions import CircleSkyRegion
 
 from gjax.irf import EDispKernel, EDispKernelMap, EDispMap, PSFKernel, PSFMap, RecoPSFMap
-from gjax.irf.irf_map import aligned_slices, position_weights, stack_weighted
+from gjax.irf.irf_map import stack_weighted
+from gjax.irf.positions import aligned_slices, position_weights
 from gjax.maps import Map, MapAxis, RegionGeom, WcsGeom
 from gjax.maps.coord import MapCoord
 
