@@ -494,10 +494,11 @@ class HpxGeom:
         """
         from gjax.maps.wcs_geom import WcsGeom
 
-        width = (360.0, 180.0) if self.is_allsky else (float(self.width.value),) * 2
-        binsz = float(self.pixel_scales[0].value) / oversample
-        if width_pix is not None:
-            binsz = max(width) / width_pix
+        size = float(self.pixel_scales[0].value) / oversample
+        width = (360.0, 180.0) if self.is_allsky else (float(self.width.to_value("deg")),) * 2
+        # Whole pixels from end to end.
+        number = width_pix if width_pix is not None else int(np.ceil(width[0] / size / 2)) * 2
+        binsz = width[0] / number
         return WcsGeom.create(
             width=width, binsz=binsz, proj=proj, frame=self.frame, axes=self.axes, skydir=self.center_skydir
         )
