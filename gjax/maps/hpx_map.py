@@ -396,6 +396,54 @@ class HpxNDMap(Map):
         values = self._geom.pix_to_coord((np.rint(pixel), *axes[::-1]))
         return MapCoord(dict(zip(["lon", "lat", *self._geom.axes.names], values)), frame=self._geom.frame)
 
+    # ---- pictures ----
+
+    def plot(self, ax: Any = None, *, regions: Any = None, **options: Any) -> Any:
+        """Draw the map, which must be one image; see `gjax.plot.plot_hpx_map`.
+
+        Parameters
+        ----------
+        ax
+            Axes with a celestial projection; a new one if None.
+        regions
+            Sky region, or list of them, to outline.
+        **options
+            ``label, title, scale, cmap, norm, vmin, vmax, colorbar``.
+        """
+        from gjax.plot.map_objects import plot_hpx_map
+
+        return plot_hpx_map(self, ax=ax, regions=regions, **options)
+
+    def plot_grid(self, *, columns: int = 3, figure: Any = None, regions: Any = None, **options: Any) -> Any:
+        """Draw all images of a map with one axis besides the sky.
+
+        Parameters
+        ----------
+        columns
+            Images in a row.
+        figure
+            Figure to draw on; a new one if None.
+        regions, **options
+            See `plot`.
+        """
+        from gjax.plot.map_objects import plot_grid
+
+        return plot_grid(self, columns=columns, figure=figure, regions=regions, **options)
+
+    def plot_interactive(self, *, figure: Any = None, regions: Any = None, **options: Any) -> Any:
+        """Draw the map one image at a time with sliders.
+
+        Parameters
+        ----------
+        figure
+            Figure to draw on; one of the pyplot session if None.
+        regions, **options
+            See `plot`.
+        """
+        from gjax.plot.map_objects import plot_interactive
+
+        return plot_interactive(self, figure=figure, regions=regions, **options)
+
 
 def _finite_places(coords: Any) -> Any:
     if "lon" not in coords:

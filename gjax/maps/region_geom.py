@@ -307,6 +307,20 @@ class RegionGeom:
         coords["skycoord"] = self.center_skydir.reshape((1,) * (number + 2))
         return coords
 
+    def plot_region(self, ax: Any = None, **options: Any) -> Any:
+        """Outline the region; see `gjax.plot.plot_region_outline`.
+
+        Parameters
+        ----------
+        ax
+            Axes with a celestial projection; a new one around the region if None.
+        **options
+            ``color, label, linestyle, linewidth``.
+        """
+        from gjax.plot.map_objects import plot_region_outline
+
+        return plot_region_outline(self, ax=ax, **options)
+
     # ---- comparison and display ----
 
     def is_allclose(self, other: RegionGeom, **kwargs: Any) -> bool:

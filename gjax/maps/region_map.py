@@ -185,3 +185,33 @@ class RegionNDMap(Map):
 
         hdus = map_to_hdus(self, hdu, format)
         write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+
+    def plot(self, ax: Any = None, *, axis_name: str | None = None, **options: Any) -> Any:
+        """Draw the values along one axis; see `gjax.plot.plot_region_map`.
+
+        Parameters
+        ----------
+        ax
+            Axes; a new one if None.
+        axis_name
+            Axis to draw along; the first by default.
+        **options
+            Given to ``ax.stairs``.
+        """
+        from gjax.plot.map_objects import plot_region_map
+
+        return plot_region_map(self, axis_name=axis_name, ax=ax, **options)
+
+    def plot_region(self, ax: Any = None, **options: Any) -> Any:
+        """Outline the region; see `gjax.plot.plot_region_outline`.
+
+        Parameters
+        ----------
+        ax
+            Axes with a celestial projection; a new one around the region if None.
+        **options
+            ``color, label, linestyle, linewidth``.
+        """
+        from gjax.plot.map_objects import plot_region_outline
+
+        return plot_region_outline(self._geom, ax=ax, **options)

@@ -512,3 +512,67 @@ class WcsNDMap(Map):
         from gjax.maps.sampling import sample_coord
 
         return sample_coord(self, n_events, rng)
+
+    # ---- pictures ----
+
+    def plot(self, ax: Any = None, *, regions: Any = None, **options: Any) -> Any:
+        """Draw the map, which must be one image; see `gjax.plot.plot_wcs_map`.
+
+        Parameters
+        ----------
+        ax
+            Axes with the projection of the map; a new one if None.
+        regions
+            Sky region, or list of them, to outline.
+        **options
+            ``label, title, scale, cmap, norm, vmin, vmax, colorbar``.
+        """
+        from gjax.plot.map_objects import plot_map_mask, plot_wcs_map
+
+        if self.is_bool and not options and regions is None and ax is None:
+            return plot_map_mask(self)
+        return plot_wcs_map(self, ax=ax, regions=regions, **options)
+
+    def plot_grid(self, *, columns: int = 3, figure: Any = None, regions: Any = None, **options: Any) -> Any:
+        """Draw all images of a map with one axis besides the sky; see `gjax.plot.map_objects.plot_grid`.
+
+        Parameters
+        ----------
+        columns
+            Images in a row.
+        figure
+            Figure to draw on; a new one if None.
+        regions, **options
+            See `plot`.
+        """
+        from gjax.plot.map_objects import plot_grid
+
+        return plot_grid(self, columns=columns, figure=figure, regions=regions, **options)
+
+    def plot_interactive(self, *, figure: Any = None, regions: Any = None, **options: Any) -> Any:
+        """Draw the map one image at a time with sliders; see `gjax.plot.plot_interactive`.
+
+        Parameters
+        ----------
+        figure
+            Figure to draw on; one of the pyplot session if None.
+        regions, **options
+            See `plot`.
+        """
+        from gjax.plot.map_objects import plot_interactive
+
+        return plot_interactive(self, figure=figure, regions=regions, **options)
+
+    def plot_mask(self, ax: Any = None, **options: Any) -> Any:
+        """Shade an image where this mask is False; see `gjax.plot.plot_map_mask`.
+
+        Parameters
+        ----------
+        ax
+            Axes of an image with the same pixels; a new one if None.
+        **options
+            ``color, alpha, edge``.
+        """
+        from gjax.plot.map_objects import plot_map_mask
+
+        return plot_map_mask(self, ax=ax, **options)

@@ -28,6 +28,12 @@ from gjax.plot.irf_objects import plot_kernel_bias as plot_kernel_bias
 from gjax.plot.irf_objects import plot_rad_max as plot_rad_max
 from gjax.plot.likelihood import plot_contour as plot_contour
 from gjax.plot.likelihood import plot_profile as plot_profile
+from gjax.plot.map_objects import plot_hpx_map as plot_hpx_map
+from gjax.plot.map_objects import plot_interactive as plot_interactive
+from gjax.plot.map_objects import plot_map_mask as plot_map_mask
+from gjax.plot.map_objects import plot_region_map as plot_region_map
+from gjax.plot.map_objects import plot_region_outline as plot_region_outline
+from gjax.plot.map_objects import plot_wcs_map as plot_wcs_map
 from gjax.plot.maps import plot_image as plot_image
 from gjax.plot.maps import plot_image_grid as plot_image_grid
 from gjax.plot.maps import plot_map as plot_map

@@ -197,7 +197,9 @@ def _celestial_labels(ax: Any, center: SkyCoord) -> None:
         coord.set_major_formatter("d.d")
         coord.set_ticks(color="white", number=6)
         coord.display_minor_ticks(True)
-        coord.set_ticks_position("lbrt")
+        if "l" in ax.coords.frame.spine_names:
+            # not the oval frame of a whole sky
+            coord.set_ticks_position("lbrt")
 
 
 def plot_field_of_view(lon: ArrayLike, lat: ArrayLike, *, ax: Any = None, reach: float = 3.0) -> Any:
