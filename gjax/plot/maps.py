@@ -56,7 +56,8 @@ def image_norm(values: ArrayLike, scale: str, vmin: float | None = None, vmax: f
         reach = max(abs(low), abs(high), least) if vmax is None else float(vmax)
         if scale == "symmetric":
             return colors.Normalize(-reach, reach)
-        width = 3.0 if scale == "significance" else max(4.5 * float(np.median(np.abs(array))), 1e-3 * reach)
+        typical = float(np.median(np.abs(array))) if array.size else 0.0
+        width = 3.0 if scale == "significance" else float(np.clip(4.5 * typical, 1e-3 * reach, 0.3 * reach))
         return colors.AsinhNorm(linear_width=width, vmin=-reach, vmax=reach)
     low, high = (low if vmin is None else float(vmin)), (high if vmax is None else float(vmax))
     if scale == "sqrt":

@@ -25,3 +25,15 @@ def test_crab_spectrum(gammapy_data, monkeypatch, capsys):
     assert names["posterior"].converged
     assert len(names["points"]) == 5
     assert "asymmetric" in capsys.readouterr().out
+
+
+@pytest.mark.data
+def test_crab_cube(gammapy_data, monkeypatch, capsys):
+    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
+    names = runpy.run_path(str(EXAMPLES / "crab_cube.py"))
+    assert names["result"].success
+    lat, error = names["result"]["lat_0"]
+    assert abs(lat - 22.02) < 4 * error
+    assert error < 0.005
+    assert names["predicted"].sum() == pytest.approx(names["counts"].sum(), rel=1e-4)
+    assert "predicted" in capsys.readouterr().out

@@ -74,6 +74,46 @@ def test_config_is_written_once(tmp_path, capsys):
     assert capsys.readouterr().out == default_text()
 
 
+def test_config_of_cubes(tmp_path, capsys):
+    assert main(["config", "--3d"]) == 0
+    text = capsys.readouterr().out
+    assert text == default_text("3d") != default_text()
+    assert AnalysisConfig.default("3d").geometry is not None
+    path = tmp_path / "cube.yaml"
+    assert main(["config", "--3d", str(path)]) == 0
+    path.write_text(path.read_text().replace("width: 5 deg", "width: 5"))
+    assert main(["fit", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "geometry.width: got 5, expected a string" in error
+    assert "cube.yaml, line 23" in error
+
+
+def test_cubes_without_data(tmp_path, capsys):
+    path = tmp_path / "cube.yaml"
+    path.write_text(default_text("3d").replace("$GAMMAPY_DATA/hess-dl3-dr1", str(tmp_path / "nothing")))
+    assert main(["fit", str(path)]) == 3
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_demo_of_cubes_analyses_cubes(tmp_path, monkeypatch, capsys):
+    from gjax.analysis import runner
+    from gjax.analysis.result import AnalysisResult
+
+    asked = {}
+
+    def stop_short(config, out, *, truth, progress=True):
+        asked.update(config=config, truth=truth)
+        return AnalysisResult(config, out, statements=[(False, "nothing was done")])
+
+    monkeypatch.setattr(runner, "run", stop_short)
+    assert main(["demo", "--3d", "--out", str(tmp_path), "--seed", "2"]) == 1
+    assert asked["config"].is_3d
+    assert asked["config"].general.seed == 2
+    assert asked["truth"]["crab"].spatial_model.lat_0.value == 22.01
+    assert (tmp_path / "data" / "obs-index.fits.gz").is_file()
+    assert "nothing was done" in capsys.readouterr().out
+
+
 def test_fit_of_a_missing_or_wrong_file(tmp_path, capsys):
     assert main(["fit", str(tmp_path / "none.yaml")]) == 2
     error = capsys.readouterr().err
