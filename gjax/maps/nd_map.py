@@ -132,7 +132,15 @@ class Map:
 
         return read_map(path, hdu=hdu, format=format, **kwargs)
 
-    def write(self, path: Any, *, hdu: str | None = None, format: str = "gadf", overwrite: bool = False) -> None:
+    def write(
+        self,
+        path: Any,
+        *,
+        hdu: str | None = None,
+        format: str = "gadf",
+        sparse: bool = False,
+        overwrite: bool = False,
+    ) -> None:
         """Write the map to a FITS file; see `gjax.maps.map_io.write_map`.
 
         Parameters
@@ -143,12 +151,14 @@ class Map:
             Name of the HDU with the values; by default "PRIMARY" for images and cubes, "SKYMAP" for tables.
         format
             Format: "gadf", for images also "fgst-ccube" and "fgst-template".
+        sparse
+            Write a table of the pixels that are not zero.
         overwrite
             Replace an existing file.
         """
         from gjax.maps.map_io import write_map
 
-        write_map(self, path, hdu=hdu, format=format, overwrite=overwrite)
+        write_map(self, path, hdu=hdu, format=format, sparse=sparse, overwrite=overwrite)
 
     # ---- what it holds ----
 

@@ -1,4 +1,4 @@
-"""Geometries and map operations against Gammapy (golden_maps.json, written by make_golden_maps.py)."""
+"""Geometries and map operations against Gammapy (golden_geometry.json, written by make_golden_geometry.py)."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from cases_maps import CASES, pattern, run_operations, weigh
 
 from gjax.maps import MapAxis, WcsGeom, WcsNDMap
 
-GOLDEN = json.loads(Path(__file__).with_name("golden_maps.json").read_text())
+GOLDEN = json.loads(Path(__file__).with_name("golden_geometry.json").read_text())
 #: Gammapy convolves in float32, has flat triangles where ours are spherical, does not quite conserve counts when it
 #: splits pixels, and its version of regions puts single sample points on the other side of a circle.
 TOLERANCE = {

@@ -1,6 +1,6 @@
-"""Write golden_maps.json: what Gammapy finds for geometries and map operations. Run with Gammapy 2.1 installed.
+"""Write golden_geometry.json: what Gammapy finds for geometries and map operations. Run with Gammapy 2.1 installed.
 
-python tests/maps/make_golden_maps.py
+python tests/maps/make_golden_geometry.py
 """
 
 import json
@@ -20,4 +20,4 @@ if __name__ == "__main__":
         cube = WcsNDMap(geom, data=pattern(geom.data_shape), unit="s")
         found = run_operations(geom, cube)
         golden[name] = {key: weigh(np.asarray(value, dtype=float)) for key, value in found.items()}
-    Path(__file__).with_name("golden_maps.json").write_text(json.dumps(golden, indent=1) + "\n")
+    Path(__file__).with_name("golden_geometry.json").write_text(json.dumps(golden, indent=1) + "\n")
