@@ -87,6 +87,8 @@ def _remove_older(out: Path) -> None:
         (out / f"{name}.ecsv").unlink(missing_ok=True)
     for name in PLOTS:
         (out / f"{name}.png").unlink(missing_ok=True)
+    for path in (out / "maps").glob("source_*.fits"):
+        path.unlink()
     for name in ("model.yaml", "report.html"):
         (out / name).unlink(missing_ok=True)
 

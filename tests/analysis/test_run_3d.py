@@ -101,6 +101,32 @@ def test_report(finished):
         assert word in text
 
 
+def test_images_of_sources_of_an_earlier_run_are_removed(tmp_path):
+    from gjax.analysis.runner import _remove_older
+
+    (tmp_path / "maps").mkdir()
+    for name in ("source_old.fits", "mine.fits"):
+        (tmp_path / "maps" / name).touch()
+    _remove_older(tmp_path)
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["mine.fits"]
+
+
+def test_a_broken_file_does_not_end_the_others(demo, tmp_path):
+    import shutil
+
+    config, _ = demo
+    store = tmp_path / "store"
+    shutil.copytree(config.data.datastore, store)
+    victim = next(path for path in sorted(store.rglob("*.fits*")) if "index" not in path.name)
+    victim.write_bytes(victim.read_bytes()[:60_000])
+    changed = config.replace(data=dataclasses.replace(config.data, datastore=str(store)))
+    datasets, failures, runs = reduce_cubes(changed, open_observations(changed), progress=False)
+    assert len(runs) == 3
+    assert len(failures) == 1
+    assert victim.name in next(iter(failures.values()))
+    assert datasets.names == ["stacked"]
+
+
 def test_json_and_text(finished):
     content = json.loads(json.dumps(finished.to_dict(), allow_nan=False))
     assert content["trustworthy"] is True
