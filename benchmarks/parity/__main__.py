@@ -22,6 +22,10 @@ CASES = {
     "magic_rad_max": "two MAGIC runs with energy-dependent on regions, beside Gammapy 2.1",
     "flux_points_fit": "fits to published flux points, beside Gammapy 2.1",
     "crab_3d": "four H.E.S.S. Crab runs as cubes, from DL3 to stacked and joint fits, beside Gammapy 2.1",
+    "cta_1dc_gc_3d": "three CTA runs on the Galactic centre, from DL3 to stacked and joint fits, beside Gammapy 2.1",
+    "fermi_gc_3d": "Fermi-LAT at the Galactic centre above 10 GeV, beside Gammapy 2.1",
+    "joint_scaling": "joint fits of 1 to 8 simulated cubes with a norm each, beside Gammapy 2.1",
+    "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 

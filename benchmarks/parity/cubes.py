@@ -47,10 +47,10 @@ def cube_models(start_models: Sequence[dict[str, Any]], **values: float) -> Mode
     """Return gjax models of a reference fit; ``values`` replace some by name."""
     out: list[Any] = []
     for entry in start_models:
-        rows = {
-            name: (values.get(name, value), unit, bool(frozen)) for name, value, unit, _, frozen, *_ in _rows(entry)
+        fields = {
+            name: Parameter(*_in_tev(values.get(name, value), unit), frozen=bool(frozen))
+            for name, value, unit, _, frozen, *_ in _rows(entry)
         }
-        fields = {name: Parameter(value, unit, frozen=frozen) for name, (value, unit, frozen) in rows.items()}
         if entry["class"] == "FoVBackgroundModel":
             names = entry["datasets_names"]
             out.append(FoVBackgroundModel(names, PowerLawNormSpectralModel(**fields), name=entry["name"]))
@@ -60,6 +60,14 @@ def cube_models(start_models: Sequence[dict[str, Any]], **values: float) -> Mode
         shape = spatial_model_class(entry["spatial_model"])(**spatial, frame=entry["frame"])
         out.append(SkyModel(spectral_model_class(entry["spectral_model"])(**spectral), shape, name=entry["name"]))
     return Models(out)
+
+
+def _in_tev(value: float, unit: str) -> tuple[float, str]:
+    """Return a number in the unit that gjax has for it: energies are in TeV."""
+    for known in ("TeV-1 s-1 cm-2", "TeV", "TeV-1"):
+        if u.Unit(unit).is_equivalent(u.Unit(known)):
+            return float(value * u.Unit(unit).to(u.Unit(known))), known
+    return value, unit
 
 
 def _rows(entry: dict[str, Any]) -> list[list[Any]]:
@@ -78,6 +86,7 @@ def free_rows(fit: dict[str, Any]) -> dict[str, tuple[float, float]]:
     table = cube_models(fit["start_models"]).parameter_table
     units = dict(zip(table.names, table.units))
     out = {}
+    names = names[: len(fit["best"])] if fit.get("sources_only") else names
     for (path, name), (short, value, _, unit), error in zip(names, fit["best"], errors, strict=True):
         if short != name:
             raise ValueError(f"the reference lists {short!r} where {name!r} is expected")
@@ -118,7 +127,8 @@ def compare_cube(
             used = probe > 1e-9 * probe.max() if probe.size else probe
             if probe.size:
                 report.relative(f"{name}: {what} at {key}", cube[:, y, x][used], probe[used], allowed)
-    compare_responses(report, dataset, reference, position, allowed)
+    if "edisp_row_mid" in reference:
+        compare_responses(report, dataset, reference, position, allowed)
 
 
 def live_bins(dataset: Any) -> np.ndarray:
@@ -150,11 +160,22 @@ def compare_responses(report: Report, dataset: Any, reference: dict[str, Any], p
     step = float(np.diff(dataset.psf.axes["rad"].edges.to_value("deg")).max()) / 20
     for key in ("r50", "r68", "r95"):
         entry = reference[f"psf_{key}_deg_at_pos"]
-        energy = {dataset.psf.energy_name: entry["energy_TeV"] * u.TeV}
+        used = has_statistics(dataset, np.asarray(entry["energy_TeV"]))
+        energy = {dataset.psf.energy_name: np.asarray(entry["energy_TeV"])[used] * u.TeV}
         ours = dataset.psf.containment_radius(int(key[1:]) / 100, position=position, **energy).to_value("deg")
-        theirs = np.asarray(entry["radius"], dtype=float)
+        theirs = np.asarray(entry["radius"], dtype=float)[used]
         note = f"the reference knows radii to {step:.2g} deg"
         report.absolute(f"{name}: {key} of the PSF", ours, theirs, float(allowed * theirs.max() + step), note)
+
+
+def has_statistics(dataset: Any, energy: np.ndarray) -> np.ndarray:
+    """Return at which energies [TeV] a PSF is known: those of reconstructed energy are empty where nothing is safe."""
+    if dataset.psf.energy_name == "energy_true":
+        edges = dataset.psf.axes["energy_true"].edges.to_value("TeV")
+        return (energy > edges[0]) & (energy < edges[-1])
+    live, centre = live_bins(dataset), dataset.psf.axes["energy"].center.to_value("TeV")
+    above = np.clip(np.searchsorted(centre, energy), 1, len(centre) - 1)
+    return live[above] & live[above - 1]
 
 
 # ---- predictions ----
@@ -193,7 +214,10 @@ def compare_start(report: Report, key: str, likelihood: Any, reference: dict[str
     npred = likelihood.npred()[dataset.name].data
     report.relative(f"{key}: npred", per_bin(npred)[live], np.asarray(reference["npred_per_ebin"])[live], 1e-3)
     report.relative(f"{key}: npred in the mask", npred[mask_of(dataset)].sum(), reference["npred_sum_masked"], 1e-3)
-    report.absolute(f"{key}: recipe: statistic", recipe.statistic()[dataset.name], reference["stat_sum"], 0.03)
+    # the reference scatters by up to 0.15 where a shape is evaluated on moving cutouts
+    tight = all(getattr(model.spatial_model, "tag", "") == "point" for model in likelihood.models.sources)
+    limit = 0.03 if tight else 0.15
+    report.absolute(f"{key}: recipe: statistic", recipe.statistic()[dataset.name], reference["stat_sum"], limit)
     dense, sparse = reference_of(dataset, npred), likelihood_statistic(likelihood)[dataset.name]
     report.absolute(f"{key}: statistic of bins with counts and sums is that of all bins", sparse, dense, 1e-5)
 
@@ -207,7 +231,7 @@ def compare_fineness(
     statistic = reference_of(dataset, exact + background)
     last = 1.0
     for fineness in parts:
-        signal = ReferenceRecipe(likelihood.datasets, likelihood.models, fineness).signal()[dataset.name]
+        signal = ReferenceRecipe(dataset, likelihood.models, fineness).signal()[dataset.name]
         distance = abs(reference_of(dataset, signal + background) - statistic)
         worst = float(np.abs(signal - exact).max() / exact.max())
         text = f"{fineness}x{fineness} parts per pixel: statistic differs by {distance:.3f}"
@@ -229,19 +253,25 @@ def compare_cube_fit(
     is_moving = any(".spatial." in name for name in best)
     change = fit["stat_start"] - fit["stat_opt"]
     allowed = max(0.15, 0.003 * change) if is_moving else max(0.03, 0.001 * change)
-    at_best = likelihood.with_values(values)
-    ours = sum(likelihood_statistic(likelihood).values()) - sum(likelihood_statistic(at_best).values())
-    recipe = ReferenceRecipe(likelihood.datasets, likelihood.models)
-    start, optimum = recipe.statistic(), recipe.statistic(values)
-    theirs = sum(start.values()) - sum(optimum.values())
-    report.absolute(f"{key}: recipe: statistic at the start", sum(start.values()), fit["stat_start"], 0.03)
+    recipe, result = ReferenceRecipe(likelihood.datasets, likelihood.models), likelihood.fit()
+    report.truth(f"{key}: converged", result.success, result.message if not result.success else "")
+    found = {name: result[name] for name in result.free_names}
+    rough = {name: sigma.get(name, error) for name, (_, error) in found.items()}
+    followed = recipe.fit({name: value for name, (value, _) in found.items()}, rough) if recipe_fit else None
+    is_complete = len(best) == len(found)
+    # where the file lists sources only, every side is taken at its own best fit
+    start, exact_start = sum(recipe.statistic().values()), sum(likelihood_statistic(likelihood).values())
+    if is_complete or followed is None:
+        optimum = sum(recipe.statistic(values).values())
+        exact_optimum = sum(likelihood_statistic(likelihood.with_values(values)).values())
+    else:
+        optimum, exact_optimum = followed.statistic, sum(likelihood_statistic(result.likelihood).values())
+    theirs, ours = start - optimum, exact_start - exact_optimum
+    tight = all(getattr(model.spatial_model, "tag", "") == "point" for model in likelihood.models.sources)
+    report.absolute(f"{key}: recipe: statistic at the start", start, fit["stat_start"], 0.03 if tight else 0.15)
     report.absolute(f"{key}: recipe: statistic, start - best fit", theirs, change, allowed)
     report.absolute(f"{key}: statistic, start - best fit", ours, change, allowed)
     report.explain(REASON, allowed + abs(ours - theirs))
-    result = likelihood.fit()
-    report.truth(f"{key}: converged", result.success, result.message if not result.success else "")
-    found = {name: result[name] for name in best}
-    followed = recipe.fit({name: v for name, (v, _) in found.items()}, sigma) if recipe_fit else None
     source = "errors of HESSE" if "hesse_errors" in fit else "errors of MIGRAD"
     for name, (value, error) in best.items():
         mine, my_error = found[name]

@@ -16,6 +16,7 @@ import astropy.units as u
 import numpy as np
 from scipy.signal import fftconvolve
 
+from benchmarks.parity.quadrature import ChainOfPowerLaws, reference_points
 from gjax.datasets import MapDataset
 from gjax.models import Models, SkyModel, applies_to
 
@@ -179,7 +180,10 @@ class ReferenceRecipe:
         key, state = (dataset.name, model.name), tuple(Models([model]).parameter_table.values)
         if key not in self._last or self._last[key][0] != state:
             edges = dataset.exposure.geom.axes["energy_true"].edges
-            flux = model.spectral_model.integral(edges[:-1], edges[1:]).to_value("cm-2 s-1")
+            spectrum = model.spectral_model
+            if spectrum.tag != "pl":
+                spectrum = ChainOfPowerLaws(spectrum, reference_points([dataset]))
+            flux = spectrum.integral(edges[:-1], edges[1:]).to_value("cm-2 s-1")
             self._last[key] = state, self._unit_signal(dataset, model, np.asarray(flux))
         return self._last[key][1]
 
@@ -230,14 +234,16 @@ class ReferenceRecipe:
             return np.concatenate([npred[name][mask] for name, mask in masks.items()])
 
         n = np.concatenate([counts[name][mask] for name, mask in masks.items()])
-        fisher = np.eye(len(x))
+        fisher, bending = np.eye(len(x)), np.zeros(len(x))
         for _ in range(steps):
             mu = predict(x)
             slope = []
             for k in range(len(x)):
                 shift = np.zeros(len(x))
                 shift[k] = 0.1 * scale[k]
-                slope.append((predict(x + shift) - predict(x - shift)) / 0.2)
+                above, below = predict(x + shift), predict(x - shift)
+                slope.append((above - below) / 0.2)
+                bending[k] = np.sum((1 - n / mu) * (above + below - 2 * mu)) / 0.01
             jacobian = np.array(slope)
             gradient = jacobian @ (1 - n / mu)
             fisher = (jacobian * (n / mu**2)) @ jacobian.T
@@ -245,7 +251,8 @@ class ReferenceRecipe:
             x = x - step * scale
             if np.max(np.abs(step)) < 1e-3:
                 break
-        covariance = np.linalg.inv(fisher) * np.outer(scale, scale)
+        # second derivatives of a prediction matter for positions; mixed ones are left out
+        covariance = np.linalg.inv(fisher + np.diag(bending)) * np.outer(scale, scale)
         values = dict(zip(names, x.tolist()))
         statistic = sum(self.statistic(values).values())
         return RecipeFit(values, dict(zip(names, np.sqrt(np.diag(covariance)).tolist())), statistic)
