@@ -148,6 +148,12 @@ class AbstractMapDataset:
 
         return map_residuals(self.counts, npred, method, mask=self.mask, **smoothing)
 
+    def peek(self, figure: Any = None) -> Any:
+        """Draw counts, excess, exposure and counts per energy; see `gjax.plot.peek_map_dataset`."""
+        from gjax.plot import peek_map_dataset
+
+        return peek_map_dataset(self, figure=figure)
+
     def check(self) -> list[dict[str, Any]]:
         """What may be wrong with the data, as records with ``level``, ``dataset``, ``field`` and ``msg``."""
         from gjax.datasets._map_checks import check_dataset

@@ -1,5 +1,6 @@
 """Plots: functions that take arrays, draw on a matplotlib axes and return it."""
 
+from gjax.plot.cubes import peek_map_dataset as peek_map_dataset
 from gjax.plot.cubes import plot_cube_spectrum as plot_cube_spectrum
 from gjax.plot.cubes import plot_distribution as plot_distribution
 from gjax.plot.data_objects import peek_dataset as peek_dataset

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from gjax.plot.style import COLORS, CYCLE, axes_for, energy_ticks, new_figure, style
 
-__all__ = ["plot_cube_spectrum", "plot_distribution"]
+__all__ = ["peek_map_dataset", "plot_cube_spectrum", "plot_distribution"]
 
 
 def plot_distribution(
@@ -179,4 +179,65 @@ def plot_cube_spectrum(
         bottom.set_ylabel("(counts − predicted)\n/ √predicted", fontsize=9)
         bottom.set_xlabel("Reconstructed energy [TeV]")
         energy_ticks(bottom, limits=(edges[0], edges[-1]))
+    return figure
+
+
+def peek_map_dataset(dataset: Any, *, figure: Any = None) -> Any:
+    """Draw what is in a map dataset: counts, excess, exposure in the middle of its energies, counts per energy.
+
+    Counts and excess are summed over energy within the safe mask.
+
+    Parameters
+    ----------
+    dataset
+        `gjax.datasets.MapDataset` or `gjax.datasets.MapDatasetOnOff` with counts.
+    figure
+        Figure to draw on; a new one if None.
+
+    Returns
+    -------
+    figure
+        The figure.
+
+    Examples
+    --------
+    >>> from gjax.datasets import MapDataset
+    >>> from gjax.maps import MapAxis, WcsGeom
+    >>> energy = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
+    >>> true = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=3, name="energy_true")
+    >>> geom = WcsGeom.create(npix=(4, 4), binsz=0.5, proj="TAN", skydir=(83.6, 22.0), axes=[energy])
+    >>> figure = peek_map_dataset(MapDataset.create(geom, energy_axis_true=true))
+    >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
+    ['Counts', 'Excess', 'Exposure at 3.16 TeV']
+    """
+    from gjax.plot.maps import plot_image
+    from gjax.plot.spectrum import plot_counts
+
+    safe = np.ones(dataset.counts.data.shape, bool) if dataset.mask_safe is None else dataset.mask_safe.data
+    seen, wcs = safe.any(axis=0), dataset.counts.geom.wcs
+    counts = np.where(safe, dataset.counts.data, 0.0)
+    panels: list[tuple[Any, dict[str, Any]]] = [
+        (np.where(seen, counts.sum(axis=0), np.nan), {"title": "Counts", "label": "Counts", "scale": "sqrt"})
+    ]
+    background = None
+    if dataset.background is not None:
+        background = np.where(safe, np.nan_to_num(dataset.background.data), 0.0)
+        excess = np.where(seen, (counts - background).sum(axis=0), np.nan)
+        panels.append((excess, {"title": "Excess", "label": "Counts − background", "scale": "excess"}))
+    if dataset.exposure is not None:
+        middle = dataset.exposure.data.shape[0] // 2
+        energy = dataset.exposure.geom.axes["energy_true"].center[middle].to_value("TeV")
+        values = dataset.exposure.quantity[middle].to_value("m2 s")
+        panels.append((values, {"title": f"Exposure at {energy:.3g} TeV", "label": "Exposure [m² s]"}))
+    figure = new_figure(9.6, 7.6) if figure is None else figure
+    for i, (values, options) in enumerate(panels):
+        with style():
+            plot_image(values, wcs, ax=figure.add_subplot(2, 2, i + 1, projection=wcs), **options)
+    with style():
+        ax = figure.add_subplot(2, 2, len(panels) + 1)
+    edges = dataset.counts.geom.axes["energy"].edges.to_value("TeV")
+    sums = None if background is None else background.sum(axis=(1, 2))
+    plot_counts(edges, counts.sum(axis=(1, 2)), sums, mask=safe.any(axis=(1, 2)), ax=ax)
+    for text, name in zip(ax.get_legend().get_texts(), ("background", "counts") if sums is not None else ("counts",)):
+        text.set_text(name)
     return figure

@@ -127,6 +127,31 @@ def test_distribution_is_fitted():
         plot_distribution([1.0, np.nan])
 
 
+def test_peek_of_a_dataset():
+    from gjax.datasets import MapDataset
+    from gjax.maps import WcsGeom
+
+    energy = MapAxis.from_energy_bounds("1 TeV", "100 TeV", nbin=2)
+    true = MapAxis.from_energy_bounds("0.5 TeV", "200 TeV", nbin=3, name="energy_true")
+    geom = WcsGeom.create(npix=(4, 4), binsz=0.5, proj="TAN", skydir=(83.6, 22.0), axes=[energy])
+    dataset = MapDataset.create(geom, energy_axis_true=true)
+    mask = np.ones(geom.data_shape, dtype=bool)
+    mask[:, 0, 0] = False
+    dataset = dataset.copy(
+        counts=dataset.counts.copy(data=np.full(geom.data_shape, 3.0)),
+        background=dataset.background.copy(data=np.full(geom.data_shape, 1.0)),
+        mask_safe=dataset.mask_safe.copy(data=mask),
+    )
+    figure = dataset.peek(figure=new_figure(9, 7))
+    counts, excess = (ax.images[0].get_array() for ax in figure.axes if ax.get_title() in ("Counts", "Excess"))
+    assert counts.mask.sum() == 1
+    assert counts.sum() == 90
+    assert excess.sum() == 60
+    assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == ["background", "counts"]
+    bare = dataset.copy(background=None, exposure=None, psf=None, edisp=None).peek(figure=new_figure())
+    assert [ax.get_title() for ax in bare.axes if ax.get_title()] == ["Counts"]
+
+
 def test_spectrum_of_a_cube():
     parts = {"background": [90.0, 9.0], "crab": [10.0, 7.0]}
     figure = plot_cube_spectrum([1, 2, 4], [121, 0], parts, title="t")
