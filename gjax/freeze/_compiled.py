@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import jax
@@ -26,10 +27,11 @@ from gjax.parameters import fill
 
 __all__ = [
     "compiled_background",
+    "compiled_covariance",
     "compiled_crossings",
     "compiled_cubes",
-    "compiled_fit",
     "compiled_hessian",
+    "compiled_minimise",
     "compiled_norms",
     "compiled_prediction",
     "compiled_profile",
@@ -37,6 +39,7 @@ __all__ = [
     "compiled_spectrum",
     "compiled_statistic",
     "compiled_statistics",
+    "fit_and_covariance",
 ]
 
 compiled_statistic = jax.jit(statistic)
@@ -44,12 +47,47 @@ compiled_hessian = jax.jit(hessian)
 
 
 @jax.jit
-def compiled_fit(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array, Array]:
-    """Fit and take the covariance: from the exact Hessian, or from the Fisher matrix where that is not positive."""
-    minimum = minimise(problem, x0, jnp.zeros(x0.shape, bool))
-    exact = hessian(problem, minimum.x)
-    covariance, is_exact = covariance_at(exact, minimum.fisher, problem)
-    return minimum, covariance, is_exact, exact
+def compiled_minimise(problem: Problem, x0: Array) -> Minimum:
+    """Minimise from a start with nothing held."""
+    return minimise(problem, x0, jnp.zeros(x0.shape, bool))
+
+
+@jax.jit
+def compiled_covariance(problem: Problem, x: Array, fisher: Array) -> tuple[Array, Array]:
+    """Return the covariance from the exact Hessian (the Fisher matrix where that is not positive), and which it is."""
+    return covariance_at(hessian(problem, x), fisher, problem)
+
+
+#: Kinds and shapes of problems whose programs were asked for before.
+_COMPILED: set[Any] = set()
+
+
+def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array]:
+    """Fit, and take the covariance.
+
+    The first time for a kind of problem the two programs are compiled side by side: compiling is most of a first
+    fit, and leaves the interpreter free.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    x0
+        Start, in units of the scales.
+    """
+    leaves, structure = jax.tree_util.tree_flatten(problem)
+    kind = structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves), x0.shape
+    if kind not in _COMPILED:
+        eye = jnp.eye(x0.shape[0], dtype=x0.dtype)
+        beside = threading.Thread(target=compiled_covariance, args=(problem, x0, eye), daemon=True)
+        beside.start()
+        minimum = compiled_minimise(problem, x0)
+        beside.join()
+        _COMPILED.add(kind)
+    else:
+        minimum = compiled_minimise(problem, x0)
+    covariance, is_exact = compiled_covariance(problem, minimum.x, minimum.fisher)
+    return minimum, covariance, is_exact
 
 
 compiled_profile = jax.jit(profile_points)

@@ -138,7 +138,7 @@ def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
 
 def radial_reach(rad: np.ndarray, side: float, extent: float) -> float:
     """Return the radius of the disc that holds PSF, pixel and source, with room for the source to grow [deg]."""
-    step = rad[1] - rad[0] if len(rad) > 1 else rad[0]
+    step = rad[-1] - rad[-2] if len(rad) > 1 else rad[0]
     return float(rad[-1] + step + 0.75 * side + 1.5 * extent)
 
 
@@ -243,7 +243,21 @@ def psf_at(dataset: Any, position: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         n = dataset.exposure.data.shape[0]
         return np.array([0.005 * side]), np.ones((n, 1)), False
     rad, values = dataset.psf.radial_profile(position)
-    return rad.to_value("deg"), np.asarray(values, dtype=float), dataset.psf.energy_name == "energy"
+    is_reco = dataset.psf.energy_name == "energy"
+    wanted = dataset.counts.geom.axes["energy"] if is_reco else dataset.exposure.geom.axes["energy_true"]
+    given = dataset.psf.axes[dataset.psf.energy_name]
+    return rad.to_value("deg"), _at_energies(np.asarray(values, dtype=float), given, wanted), is_reco
+
+
+def _at_energies(values: np.ndarray, given: Any, wanted: Any) -> np.ndarray:
+    """Return an array (energy, ...) at the energies of another axis: linear in log energy, the last values outside."""
+    there, here = np.log(given.center.to_value("TeV")), np.log(wanted.center.to_value("TeV"))
+    if there.shape == here.shape and np.allclose(there, here, rtol=0, atol=1e-4):
+        return values
+    place = np.clip(np.interp(here, there, np.arange(len(there))), 0, len(there) - 1)
+    low = np.minimum(place.astype(int), max(len(there) - 2, 0))
+    t = (place - low)[:, np.newaxis]
+    return (1 - t) * values[low] + t * values[np.minimum(low + 1, len(there) - 1)]
 
 
 def edisp_at(dataset: Any, position: Any) -> np.ndarray:
@@ -259,5 +273,7 @@ def edisp_at(dataset: Any, position: Any) -> np.ndarray:
 def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:
     """Return modes and splines that serve several datasets."""
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
-    steps = [rad[1] - rad[0] if len(rad) > 1 else rad[0] for rad in rads]
+    # what is much finer than a pixel is lost in it: some files have radii with steps of 1e-4 deg in the middle
+    finest = min(sides) / 4
+    steps = [max(float(np.diff(rad).min()), finest) if len(rad) > 1 else rad[0] for rad in rads]
     return radial_grid(reach, min(*steps, *(side / 2 for side in sides)))

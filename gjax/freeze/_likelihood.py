@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
+from gjax.likelihood import Problem
 from gjax.models import Models
 
 __all__ = ["Likelihood"]
@@ -71,14 +73,30 @@ class Likelihood:
             if names.count(name) > 1:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
-        known: tuple[GroupFolds, ...] = () if _from is None else _from.folds
-        self.folds: tuple[GroupFolds, ...]
-        self.problem, self.table, self.folds = build_problem(self.models, self.datasets, self.frozen, known)
-        if _from is None:
+        self.table = self.models.parameter_table
+        self._known: tuple[GroupFolds, ...] = () if _from is None or not self.frozen.cubes else _from.folds
+        # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
+        if _from is None or self.frozen.cubes or not set(self.models.names) <= set(_from.models.names):
+            _ = self._built
             for message in self.frozen.undefined:
                 log.warning(message)
             if not jax.config.read("jax_enable_x64"):
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
+
+    @functools.cached_property
+    def _built(self) -> tuple[Problem, tuple[GroupFolds, ...]]:
+        problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
+        return problem, folds
+
+    @property
+    def problem(self) -> Problem:
+        """The arrays that the compiled functions see."""
+        return self._built[0]
+
+    @property
+    def folds(self) -> tuple[GroupFolds, ...]:
+        """What sources need of cubes."""
+        return self._built[1]
 
     def __repr__(self) -> str:
         return self.describe()
@@ -242,9 +260,9 @@ class Likelihood:
         # a source that walked out of its cutout is folded again where it went, and fitted from there
         for _ in range(4):
             x0 = likelihood.padded(likelihood.x0)
-            minimum, covariance, is_positive, _ = compiled.compiled_fit(likelihood.problem, x0)
+            minimum, covariance, is_positive = compiled.fit_and_covariance(likelihood.problem, x0)
             result = fit_result(likelihood, minimum, covariance, bool(is_positive))
-            if all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
+            if not self.frozen.cubes or all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
                 return result
             likelihood = result.likelihood
         message = f"a source keeps leaving its cutout; {result.message}"

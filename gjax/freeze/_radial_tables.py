@@ -80,13 +80,15 @@ def psf_transform(rad: np.ndarray, psf: np.ndarray, wavenumber: np.ndarray) -> n
     """
     from scipy.special import j0
 
-    edges_step = rad[1] - rad[0] if len(rad) > 1 else rad[0] * 2
-    last = rad[-1] + 0.5 * edges_step
-    fine = (np.arange(16 * len(rad)) + 0.5) * last / (16 * len(rad))
+    gap = np.diff(rad) if len(rad) > 1 else 2 * rad
+    edges = np.concatenate([[0.0], 0.5 * (rad[1:] + rad[:-1]), [rad[-1] + 0.5 * gap[-1]]])
+    part = (np.arange(16) + 0.5) / 16
+    width = np.diff(edges)
+    fine = (edges[:-1, np.newaxis] + width[:, np.newaxis] * part).ravel()
     index = np.clip(np.searchsorted(rad, fine) - 1, 0, max(len(rad) - 2, 0))
-    t = (fine - rad[index]) / edges_step if len(rad) > 1 else np.zeros_like(fine)
+    t = (fine - rad[index]) / gap[index] if len(rad) > 1 else np.zeros_like(fine)
     values = np.maximum(psf[:, index] * (1 - t) + psf[:, np.minimum(index + 1, len(rad) - 1)] * t, 0.0)
-    ring = values * fine
+    ring = values * fine * np.repeat(width, 16)
     total = ring.sum(axis=1, keepdims=True)
     transform = ring @ j0(np.outer(fine, wavenumber))
     return np.divide(transform, total, out=np.zeros_like(transform), where=total > 0)

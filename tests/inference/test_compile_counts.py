@@ -30,7 +30,7 @@ def sizes():
 
 def test_one_program_serves_all(programs, likelihood, crab, simulate_on_off):
     before = programs()
-    assert before["compiled_fit"] >= 1
+    assert before["compiled_minimise"] >= 1
     variants = [
         Likelihood(simulate_on_off("other", seed=99, background=30.0), crab),
         Likelihood(simulate_on_off("coarse", seed=98, n_bins=7, n_true=11), crab),

@@ -290,7 +290,8 @@ def test_pulls_of_toys_have_mean_zero_and_width_one(likelihood, crab, simulate_o
         problem = eqx.tree_at(
             lambda p: (p.buckets[0].counts, p.buckets[0].counts_off), truth.problem, (counts, counts_off)
         )
-        minimum, covariance, is_positive, _ = compiled.compiled_fit(problem, start)
+        minimum = compiled.compiled_minimise(problem, start)
+        covariance, is_positive = compiled.compiled_covariance(problem, minimum.x, minimum.fisher)
         return minimum.x[:2], jnp.sqrt(jnp.diag(covariance)[:2]), minimum.status, is_positive
 
     start = truth.padded(truth.x0)
