@@ -91,10 +91,24 @@ class ReferenceRecipe:
         kernel = np.asarray(dataset.psf.get_psf_kernel(geom, spatial.position, containment=containment).data)
         if self.fineness > 1:
             kernel = rounded(kernel, geom, dataset.psf.axes["rad"].edges.to_value("deg")[-1])
+        true = dataset.exposure.geom.axes["energy_true"]
+        if axis.name == "energy_true" and axis.nbin != true.nbin:
+            kernel = self._at_energies(kernel, axis, true)
         edisp = dataset.edisp
         if not hasattr(edisp, "pdf_matrix"):
             edisp = edisp.get_edisp_kernel(energy_axis=dataset.counts.geom.axes["energy"], position=spatial.position)
         return Responses(kernel, np.asarray(edisp.pdf_matrix), dataset.psf.energy_name == "energy")
+
+    def _at_energies(self, kernel: np.ndarray, axis: Any, true: Any) -> np.ndarray:
+        """Interpolate over energy; the reference fills as many planes as the PSF has, and leaves the others empty."""
+        there, here = np.log(axis.center.to_value("TeV")), np.log(true.center.to_value("TeV"))
+        place = np.interp(here, there, np.arange(axis.nbin))
+        low = np.minimum(place.astype(int), axis.nbin - 2)
+        t = (place - low)[:, np.newaxis, np.newaxis]
+        out = (1 - t) * kernel[low] + t * kernel[low + 1]
+        if self.fineness == 1:
+            out[axis.nbin :] = 0.0
+        return out
 
     # ---- one source in one dataset ----
 
