@@ -92,18 +92,6 @@ def test_region_in_galactic_coordinates(hess, hess_axes):
         assert abs(off / number - rate) < 3 * error
 
 
-def test_reduction_is_fast(hess, hess_axes):
-    empty = empty_dataset(CircleSkyRegion(CRAB, 0.11 * u.deg), *hess_axes)
-    maker = DatasetsMaker(hess_makers())
-    maker.run(empty, hess)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        maker.run(empty, hess)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.5  # 0.07 s on an idle core; the reference analysis takes 3 s
-
-
 def test_datasets_can_be_sent_to_other_processes(hess, hess_axes):
     empty = empty_dataset(CircleSkyRegion(CRAB, 0.11 * u.deg), *hess_axes)
     (dataset,) = DatasetsMaker(hess_makers()).run(empty, hess[:1])
