@@ -9,6 +9,7 @@ recipe becomes the integral.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -265,8 +266,18 @@ class ReferenceRecipe:
             x = x - step * scale
             if np.max(np.abs(step)) < 1e-3:
                 break
-        # second derivatives of a prediction matter for positions; mixed ones are left out
-        covariance = np.linalg.inv(fisher + np.diag(bending)) * np.outer(scale, scale)
+        # second derivatives of a prediction matter for positions and where a source has few photons
+        second, step_size = np.diag(bending), 0.1
+        for k, other in itertools.combinations(range(len(x)), 2):
+            if names[k].split(".")[0] != names[other].split(".")[0]:
+                continue
+            mixed = np.zeros_like(n)
+            for sign_k, sign_other in itertools.product((1, -1), repeat=2):
+                shift = np.zeros(len(x))
+                shift[k], shift[other] = sign_k * step_size * scale[k], sign_other * step_size * scale[other]
+                mixed += sign_k * sign_other * predict(x + shift)
+            second[k, other] = second[other, k] = np.sum((1 - n / mu) * mixed) / (4 * step_size**2)
+        covariance = np.linalg.inv(fisher + second) * np.outer(scale, scale)
         values = dict(zip(names, x.tolist()))
         statistic = sum(self.statistic(values).values())
         return RecipeFit(values, dict(zip(names, np.sqrt(np.diag(covariance)).tolist())), statistic)
