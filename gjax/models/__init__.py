@@ -27,6 +27,7 @@ from gjax.models._spatial_constant import ConstantFluxSpatialModel as ConstantFl
 from gjax.models._spatial_constant import ConstantSpatialModel as ConstantSpatialModel
 from gjax.models._spatial_elliptical import DiskSpatialModel as DiskSpatialModel
 from gjax.models._spatial_elliptical import GeneralizedGaussianSpatialModel as GeneralizedGaussianSpatialModel
+from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel as PiecewiseNormSpatialModel
 from gjax.models._spatial_radial import GaussianSpatialModel as GaussianSpatialModel
 from gjax.models._spatial_radial import PointSpatialModel as PointSpatialModel
 from gjax.models._spatial_shell import Shell2SpatialModel as Shell2SpatialModel

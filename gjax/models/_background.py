@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from gjax.models._power_law import PowerLawNormSpectralModel
+from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import (
     Affine,
@@ -53,11 +54,13 @@ class FoVBackgroundModel(eqx.Module):
         Unique name; the default is that of the dataset with "-bkg".
     gradient_lon, gradient_lat
         Relative gradients towards larger longitude and latitude [deg-1]; the default is 0, frozen.
+    spatial_model
+        Another factor on the sky, such as `PiecewiseNormSpatialModel`; the default is none.
 
     Raises
     ------
     TypeError
-        If ``spectral_model`` is not a spectral model.
+        If ``spectral_model`` is not a spectral model, or ``spatial_model`` no spatial one.
     ValueError
         If it is a flux.
 
@@ -72,9 +75,13 @@ class FoVBackgroundModel(eqx.Module):
     name: str = eqx.field(static=True, default="")
     gradient_lon: ParameterField = parameter(0.0, "deg-1", frozen=True, scale=0.01)
     gradient_lat: ParameterField = parameter(0.0, "deg-1", frozen=True, scale=0.01)
+    spatial_model: AbstractSpatialModel | None = None
 
     def __check_init__(self) -> None:
         check_factor(self.spectral_model, "FoVBackgroundModel")
+        if not isinstance(self.spatial_model, AbstractSpatialModel | None):
+            given = type(self.spatial_model).__name__
+            raise TypeError(f"FoVBackgroundModel.spatial_model: expected a spatial model, got {given}")
         if not self.name:
             names = self.datasets_names or ()
             object.__setattr__(self, "name", f"{names[0]}-bkg" if len(names) == 1 else "background")
@@ -96,18 +103,34 @@ class FoVBackgroundModel(eqx.Module):
         )
         return cls(names, spectrum, name=name)
 
-    def evaluate(self, energy: Array, x: Array | float = 0.0, y: Array | float = 0.0) -> Array:
-        """Return the factor at energies [TeV] and offsets [deg] from the centre (broadcast together).
+    def evaluate(self, energy: Array, x: Array | float = 0.0, y: Array | float = 0.0, sky: Any = None) -> Array:
+        """Return the factor; all arguments broadcast together.
 
         The parameter fields hold arrays here: those of one dataset, see `dataset_skeleton`.
+
+        Parameters
+        ----------
+        energy
+            Energies [TeV].
+        x, y
+            Offsets [deg] from the centre of the geometry in longitude and latitude.
+        sky
+            Longitude and latitude [deg] in the frame of the spatial model, where there is one.
         """
-        return self.spectral_model.evaluate(energy) * jnp.exp(self.gradient_lon * x + self.gradient_lat * y)
+        factor = self.spectral_model.evaluate(energy) * jnp.exp(self.gradient_lon * x + self.gradient_lat * y)
+        if self.spatial_model is None:
+            return factor
+        if sky is None:
+            raise ValueError("FoVBackgroundModel.evaluate: the spatial model needs positions")
+        return factor * self.spatial_model.evaluate(*sky)
 
     @property
     def has_gradient(self) -> bool:
         """Whether the factor varies over the field of view, now or in a fit (host)."""
+        if self.spatial_model is not None:
+            return True
         found = (self.gradient_lon, self.gradient_lat)
-        return any(not isinstance(p, Parameter) or not p.frozen or bool(jnp.any(p.value != 0)) for p in found)
+        return any(not isinstance(p, Parameter) or not p.frozen or bool(np.any(p.value)) for p in found)
 
 
 name_parameter_fields(FoVBackgroundModel)

@@ -12,6 +12,7 @@ from gjax.errors import ConfigError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
+from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel, spectral_model_class
 from gjax.models._to_dict import parameter_fields
@@ -37,7 +38,7 @@ _PARAMETER_KEYS = (
 )
 _COMPONENT_KEYS = {
     "SkyModel": ("name", "type", "spectral", "spatial", "datasets_names", "apply_irf"),
-    "FoVBackgroundModel": ("name", "type", "spectral", "parameters", "datasets_names"),
+    "FoVBackgroundModel": ("name", "type", "spectral", "spatial", "parameters", "datasets_names"),
     "TemplateNPredModel": ("name", "type", "spectral", "filename", "datasets_names"),
     "InstrumentModel": ("name", "type", "parameters", "datasets_names"),
 }
@@ -194,14 +195,21 @@ def _spatial_from_dict(data: Any, where: str, links: _Links) -> AbstractSpatialM
     except KeyError as error:
         raise ConfigError(f"{where}.type: {error.args[0]}") from error
     is_template = issubclass(cls, TemplateSpatialModel)
-    _check_keys(
-        data, ("type", "frame", "parameters", *(("filename", "normalize", "unit") if is_template else ())), where
-    )
+    is_piecewise = issubclass(cls, PiecewiseNormSpatialModel)
+    more = ("filename", "normalize", "unit") if is_template else ("lon", "lat") if is_piecewise else ()
+    _check_keys(data, ("type", "frame", "parameters", *more), where)
     rows = data.get("parameters") or []
     if is_template:
         # Gammapy writes NaN for a template that stays where it is
         rows = [row for row in rows if not _is_nan(row.get("value"))]
+    if is_piecewise:
+        rows = _norms_of_nodes(rows, where)
     options = _parameters_from_list(rows, cls, where, links)
+    options |= {
+        key: _field_from_dict(data[key], f"{where}.{key}", links)
+        for key in ("lon", "lat")
+        if key in more and key in data
+    }
     try:
         if is_template:
             if "filename" not in data:
@@ -210,6 +218,23 @@ def _spatial_from_dict(data: Any, where: str, links: _Links) -> AbstractSpatialM
         return cls(**options, **({"frame": data["frame"]} if "frame" in data else {}))
     except (TypeError, ValueError) as error:
         raise error if isinstance(error, ConfigError) else ConfigError(f"{where}: {error}") from error
+
+
+def _norms_of_nodes(rows: Any, where: str) -> Any:
+    """Return Gammapy's norm_0, norm_1, ... as the row of one array parameter."""
+    if not isinstance(rows, list) or not any(str(row.get("name", "")).startswith("norm_") for row in rows):
+        return rows
+    names = [row.get("name") for row in rows]
+    if names != [f"norm_{k}" for k in range(len(rows))]:
+        raise ConfigError(
+            f"{where}.parameters: expected norm_0, norm_1, ... in order, got {', '.join(map(str, names))}"
+        )
+    rest = [{key: row[key] for key in ("min", "max", "frozen") if key in row} for row in rows]
+    for other in rest[1:]:
+        if other != rest[0] and str(other) != str(rest[0]):
+            raise ConfigError(f"{where}.parameters: norms of nodes can be frozen or bounded all together only")
+    axes = {"node": [str(k) for k in range(len(rows))]}
+    return [{"name": "norms", "value": [row.get("value") for row in rows], "axes": axes, **rest[0]}]
 
 
 def _is_nan(value: Any) -> bool:
@@ -225,9 +250,9 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
     if spectral is None and kind == "SkyModel":
         raise ConfigError(f"{where}: no 'spectral' model given")
     spectrum: Any = _spectral_from_dict(spectral, f"{where}.spectral", links) if spectral is not None else None
+    spatial = component.get("spatial")
+    shape = None if spatial is None else _spatial_from_dict(spatial, f"{where}.spatial", links)
     if kind == "SkyModel":
-        spatial = component.get("spatial")
-        shape = None if spatial is None else _spatial_from_dict(spatial, f"{where}.spatial", links)
         return SkyModel(spectrum, shape, name, names, apply_irf=component.get("apply_irf") or {})
     if kind == "TemplateNPredModel":
         if "filename" not in component:
@@ -236,7 +261,7 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
     found = _parameters_from_list(component.get("parameters", []), FoVBackgroundModel, where, links)
     if spectrum is not None:
         found["spectral_model"] = spectrum
-    return FoVBackgroundModel(names, name=str(component.get("name", "")), **found)
+    return FoVBackgroundModel(names, name=str(component.get("name", "")), spatial_model=shape, **found)
 
 
 def models_from_dict(data: Any, source: str = "models") -> Models:

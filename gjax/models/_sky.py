@@ -85,7 +85,7 @@ class SkyModel(eqx.Module):
             raise TypeError(
                 f"SkyModel.spatial_model: expected a spatial model, got {type(self.spatial_model).__name__}"
             )
-        is_flux = getattr(self.spatial_model, "unit", "sr-1") != "sr-1"
+        is_flux = "TeV" in getattr(self.spatial_model, "unit", "")
         if self.spectral_model.unit == "" and not is_flux:
             raise ValueError(
                 "SkyModel.spectral_model: expected a flux, got a dimensionless model; multiply it with a flux"

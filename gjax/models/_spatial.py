@@ -132,12 +132,21 @@ def in_frame(pixels: PixelNodes, frame: str) -> Array:
     return jnp.tensordot(matrix, pixels.vectors, axes=1)
 
 
-def widened(size2: Array, blur2: Any) -> Array:
-    """Return a squared size that is at least ``blur2``: smooth, and ``size2`` itself where that is ten times larger.
+def widened(size2: Array, blur2: Any, always: float = 0.0) -> Array:
+    """Return a squared size that is at least ``blur2``, smooth, and nearly ``size2`` where that is ten times larger.
 
-    The curve t + exp(-t / 2) rises from 1 with the slope 1/2, so that a size of zero keeps its second derivative.
+    The curve t + a + (1 - a) exp(-t / (2 - 2a)) rises from 1 with the slope 1/2, so that a size of zero keeps its
+    second derivative.
+
+    Parameters
+    ----------
+    size2, blur2
+        Squared size and squared blur.
+    always
+        Part a of ``blur2`` that is added at every size.
     """
-    return size2 + blur2 * jnp.exp(-0.5 * size2 / blur2)
+    rest = 1.0 - always
+    return size2 + always * blur2 + rest * blur2 * jnp.exp(-size2 / (2.0 * rest * blur2))
 
 
 class AbstractShapeModel(AbstractSpatialModel):
@@ -217,6 +226,33 @@ class AbstractShapeModel(AbstractSpatialModel):
         from astropy.coordinates import SkyCoord
 
         return SkyCoord(self.lon_0.value, self.lat_0.value, unit="deg", frame=self.frame)
+
+    @classmethod
+    def from_position(cls, position: Any, **parameters: Any) -> Any:
+        """Return a model at a SkyCoord (host), in its frame if that is galactic, else in the ICRS.
+
+        Parameters
+        ----------
+        position
+            The centre.
+        **parameters
+            The other parameters.
+        """
+        frame = "galactic" if position.frame.name == "galactic" else "icrs"
+        sky = position.transform_to(frame).spherical
+        return cls(lon_0=sky.lon.wrap_at("360d"), lat_0=sky.lat, frame=frame, **parameters)
+
+    def to_region(self, size_factor: float = 1.0) -> Any:
+        """Return the outline as a sky region (host): a point, an ellipse of its semi-axes, or a ring.
+
+        Parameters
+        ----------
+        size_factor
+            Factor on the sizes, e.g. the number of standard deviations of a Gaussian.
+        """
+        from gjax.models._outlines import outline
+
+        return outline(self, size_factor)
 
 
 def spatial_model_class(tag: str) -> type[AbstractSpatialModel]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gjax.models._spatial import NARROWEST, AbstractShapeModel, widened
+from gjax.models._spatial import AbstractShapeModel, widened
 from gjax.models._sphere import RAD, chord2_of_separation, separation_of_chord
 from gjax.parameters import ParameterField, parameter
 
@@ -19,20 +19,22 @@ __all__ = ["DiskSpatialModel", "GeneralizedGaussianSpatialModel"]
 #: Where the smooth edge of a disk has fallen to 5e-4 of its height: sqrt(2) erfcinv(1e-3) as in Gammapy.
 _EDGE = 2.326174307353347
 
+#: Relative squared softening that keeps roots differentiable where it matters to nobody.
+_SOFT2 = 1e-8
+
 
 class _Profile(NamedTuple):
     """A shape in units of its axes: a function of the squared elliptical radius, and a quadrature of that radius."""
 
-    major2: Array
-    minor2: Array
     shape: Callable[[Array], Array]
     nodes: Array
     weights: Array
 
-    def density(self, along2: Array, across2: Array) -> Array:
+    def density(self, along2: Array, across2: Array, axes: tuple[Array, Array]) -> Array:
+        major2, minor2 = axes
         total = jnp.sum(self.weights * self.nodes * self.shape(jnp.square(self.nodes)))
-        norm = 2.0 * jnp.pi * jnp.sqrt(self.major2) * jnp.sqrt(self.minor2) * total
-        return self.shape(along2 / self.major2 + across2 / self.minor2) / norm
+        norm = 2.0 * jnp.pi * jnp.sqrt(major2) * jnp.sqrt(minor2) * total
+        return self.shape(along2 / major2 + across2 / minor2) / norm
 
     def fractions(self) -> Array:
         weights = self.weights * self.nodes * self.shape(jnp.square(self.nodes))
@@ -95,23 +97,22 @@ class DiskSpatialModel(AbstractShapeModel):
     phi: ParameterField = parameter(0.0, "deg", min=-180.0, max=180.0, frozen=True, scale=10.0)
     edge_width: ParameterField = parameter(0.01, min=0.0, max=1.0, frozen=True, scale=0.01)
 
-    def _profile(self, blur2: Any, number: int) -> _Profile:
-        major2, minor2 = _axes(self.r_0, self.e, 2.25 * blur2)
-        soft2 = blur2 / minor2 + 1e-8
+    def _profile(self, soft2: Any, number: int) -> _Profile:
         edge = jnp.sqrt(self.edge_width**2 + 2.0 * _EDGE**2 * soft2) / _EDGE
         rim = jnp.sqrt(1.0 + soft2)
 
         def shape(z2: Array) -> Array:
             return 0.5 * jax.scipy.special.erfc((jnp.sqrt(z2 + soft2) - rim) / edge)
 
-        nodes = _pieces(number, 1.0 / (1.0 + 4.0 * edge), 1.0 + 4.0 * edge, jnp.result_type(major2))
-        return _Profile(major2, minor2, shape, *nodes)
+        nodes = _pieces(number, 1.0 / (1.0 + 4.0 * edge), 1.0 + 4.0 * edge, jnp.result_type(edge))
+        return _Profile(shape, *nodes)
 
     def density(self, along2: Array, across2: Array, blur2: Any) -> Array:
-        return self._profile(blur2, 48).density(along2, across2)
+        axes = _axes(self.r_0, self.e, 2.25 * blur2)
+        return self._profile(blur2 / axes[1] + _SOFT2, 48).density(along2, across2, axes)
 
     def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
-        profile = self._profile(NARROWEST**2, number)
+        profile = self._profile(_SOFT2, number)
         chord = 2.0 * jnp.sin(0.5 * RAD * self.r_0)
         return separation_of_chord(chord * profile.nodes), profile.fractions()
 
@@ -157,9 +158,7 @@ class GeneralizedGaussianSpatialModel(AbstractShapeModel):
     e: ParameterField = parameter(0.0, min=0.0, max=1.0, frozen=True, scale=0.1)
     phi: ParameterField = parameter(0.0, "deg", min=-180.0, max=180.0, frozen=True, scale=10.0)
 
-    def _profile(self, blur2: Any, number: int) -> _Profile:
-        major2, minor2 = _axes(self.r_0, self.e, 9.0 * blur2)
-        soft2 = blur2 / minor2 + 1e-8
+    def _profile(self, soft2: Any, number: int) -> _Profile:
         eta = jnp.sqrt(self.eta**2 + 0.8 * soft2)
 
         def exponent(z2: Array) -> Array:
@@ -170,7 +169,7 @@ class GeneralizedGaussianSpatialModel(AbstractShapeModel):
             return jnp.exp(exponent(jnp.zeros_like(eta)) - exponent(z2))
 
         few = max(number // 4, 4)
-        dtype = jnp.result_type(major2)
+        dtype = jnp.result_type(eta)
         x, w = (part.astype(dtype) for part in np.polynomial.legendre.leggauss(few))
         y, v = (part.astype(dtype) for part in np.polynomial.legendre.leggauss(number - few))
         low, high = np.log(0.02), np.log(20.0)
@@ -178,13 +177,14 @@ class GeneralizedGaussianSpatialModel(AbstractShapeModel):
         outer = jnp.exp(eta * (0.5 * (high + low) + 0.5 * (high - low) * y))
         nodes = jnp.concatenate([inner * (1.0 + x), outer])
         weights = jnp.concatenate([inner * w, eta * outer * 0.5 * (high - low) * v])
-        return _Profile(major2, minor2, shape, nodes, weights)
+        return _Profile(shape, nodes, weights)
 
     def density(self, along2: Array, across2: Array, blur2: Any) -> Array:
-        return self._profile(blur2, 48).density(along2, across2)
+        axes = _axes(self.r_0, self.e, 9.0 * blur2)
+        return self._profile(blur2 / axes[1] + _SOFT2, 48).density(along2, across2, axes)
 
-    def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
-        profile = self._profile(NARROWEST**2, number)
+    def radial_nodes(self, number: int = 64) -> tuple[Array, Array]:
+        profile = self._profile(_SOFT2, number)
         chord = 2.0 * jnp.sin(0.5 * RAD * self.r_0)
         return separation_of_chord(chord * profile.nodes), profile.fractions()
 

@@ -13,6 +13,7 @@ from gjax.models._background import TemplateNPredModel
 from gjax.models._compound import CompoundSpectralModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel
+from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.models._template import TemplateSpectralModel
@@ -125,7 +126,19 @@ def _spatial_to_dict(model: AbstractSpatialModel, labels: _Labels, where: str) -
     data: dict[str, Any] = {"type": type(model).__name__}
     if isinstance(model, TemplateSpatialModel):
         data |= {"filename": _filename(model, where), "normalize": model.normalize, "unit": model.unit}
-    return data | {"frame": model.frame, "parameters": _own_parameters(model, labels)}
+    parameters = _own_parameters(model, labels)
+    if isinstance(model, PiecewiseNormSpatialModel):
+        data |= {key: {"data": _number(getattr(model, key)), "unit": "deg"} for key in ("lon", "lat")}
+        parameters = _one_row_per_node(parameters)
+    return data | {"frame": model.frame, "parameters": parameters}
+
+
+def _one_row_per_node(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write the norms as Gammapy does, unless they have more to say than that has room for."""
+    if set(rows[0]) - {"name", "value", "min", "max", "frozen", "axes"}:
+        return rows
+    rest = {key: value for key, value in rows[0].items() if key not in ("name", "value", "axes")}
+    return [{"name": f"norm_{k}", "value": value, **rest} for k, value in enumerate(rows[0]["value"])]
 
 
 def _filename(model: Any, where: str) -> str:
@@ -138,9 +151,9 @@ def _component(model: Any, labels: _Labels) -> dict[str, Any]:
     if isinstance(model, InstrumentModel):
         return {"parameters": _own_parameters(model, labels)}
     data: dict[str, Any] = {"spectral": _spectral_to_dict(model.spectral_model, labels)}
+    if getattr(model, "spatial_model", None) is not None:
+        data["spatial"] = _spatial_to_dict(model.spatial_model, labels, model.name)
     if isinstance(model, SkyModel):
-        if model.spatial_model is not None:
-            data["spatial"] = _spatial_to_dict(model.spatial_model, labels, model.name)
         if not all(dict(model.apply_irf).values()):
             data["apply_irf"] = dict(model.apply_irf)
     elif isinstance(model, TemplateNPredModel):
