@@ -262,7 +262,7 @@ def compare_fineness(
 
 
 def compare_cube_fit(
-    report: Report, key: str, datasets: Any, fit: dict[str, Any], *, recipe_fit: bool = True, errors: float = 0.02
+    report: Report, key: str, datasets: Any, fit: dict[str, Any], *, mixed: bool = True, errors: float = 0.02
 ) -> Any:
     """Compare a fit: differences of the statistic, values and errors, exact and by the recipe of the reference."""
     likelihood = gjax.Likelihood(datasets, cube_models(fit["start_models"]))
@@ -275,11 +275,11 @@ def compare_cube_fit(
     report.truth(f"{key}: converged", result.success, result.message if not result.success else "")
     found = {name: result[name] for name in result.free_names}
     rough = {name: sigma.get(name, error) for name, (_, error) in found.items()}
-    followed = recipe.fit({name: values.get(name, v) for name, (v, _) in found.items()}, rough) if recipe_fit else None
+    followed = recipe.fit({name: values.get(name, v) for name, (v, _) in found.items()}, rough, mixed=mixed)
     is_complete = len(best) == len(found)
     # where the file lists sources only, every side is taken at its own best fit
     start, exact_start = sum(recipe.statistic().values()), sum(likelihood_statistic(likelihood).values())
-    if is_complete or followed is None:
+    if is_complete:
         optimum = sum(recipe.statistic(values).values())
         exact_optimum = sum(likelihood_statistic(likelihood.with_values(values)).values())
     else:
@@ -293,16 +293,14 @@ def compare_cube_fit(
     source = "errors of HESSE" if "hesse_errors" in fit else "errors of MIGRAD"
     for name, (value, error) in best.items():
         mine, my_error = found[name]
-        shift = error_shift = 0.0
-        if followed is not None:
-            report.sigmas(f"{key}: recipe: {name}", followed.values[name], value, error, 0.05)
-            shift = abs(followed.values[name] - mine) / error
-            error_shift = abs(followed.errors[name] - my_error) / error
+        report.sigmas(f"{key}: recipe: {name}", followed.values[name], value, error, 0.05)
+        shift = abs(followed.values[name] - mine) / error
+        error_shift = abs(followed.errors[name] - my_error) / error
         report.sigmas(f"{key}: {name}", mine, value, error, 0.05)
         report.explain(REASON, 0.05 + shift)
         report.relative(f"{key}: error of {name}", my_error, error, errors, source)
         report.explain(REASON, errors + error_shift)
-        if followed is not None and not report.rows[-1].ok:
+        if not report.rows[-1].ok:
             apart = abs(followed.errors[name] / my_error - 1)
             report.explain(CURVATURE, abs(followed.errors[name] / error - 1) + 0.02 if apart < 0.02 else 0.0)
     return result

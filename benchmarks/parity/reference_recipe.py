@@ -228,7 +228,9 @@ class ReferenceRecipe:
         npred = self.npred(values)
         return {d.name: cash(d.counts.data, npred[d.name], mask_of(d)) for d in self.datasets}
 
-    def fit(self, start: Mapping[str, float], errors: Mapping[str, float], steps: int = 4) -> RecipeFit:
+    def fit(
+        self, start: Mapping[str, float], errors: Mapping[str, float], *, steps: int = 4, mixed: bool = True
+    ) -> RecipeFit:
         """Minimise by Fisher scoring with differences over a tenth of an error.
 
         Parameters
@@ -236,7 +238,9 @@ class ReferenceRecipe:
         start, errors
             Values near the minimum and rough errors of the free parameters.
         steps
-            Number of steps.
+            Largest number of steps.
+        mixed
+            Take mixed second derivatives of the prediction into account in the errors.
         """
         names = list(start)
         scale = np.array([errors[name] for name in names])
@@ -268,7 +272,7 @@ class ReferenceRecipe:
                 break
         # second derivatives of a prediction matter for positions and where a source has few photons
         second, step_size = np.diag(bending), 0.1
-        for k, other in itertools.combinations(range(len(x)), 2):
+        for k, other in itertools.combinations(range(len(x) if mixed else 0), 2):
             if names[k].split(".")[0] != names[other].split(".")[0]:
                 continue
             mixed = np.zeros_like(n)
