@@ -275,12 +275,12 @@ class ReferenceRecipe:
         for k, other in itertools.combinations(range(len(x) if mixed else 0), 2):
             if names[k].split(".")[0] != names[other].split(".")[0]:
                 continue
-            mixed = np.zeros_like(n)
+            crossed = np.zeros_like(n)
             for sign_k, sign_other in itertools.product((1, -1), repeat=2):
                 shift = np.zeros(len(x))
                 shift[k], shift[other] = sign_k * step_size * scale[k], sign_other * step_size * scale[other]
-                mixed += sign_k * sign_other * predict(x + shift)
-            second[k, other] = second[other, k] = np.sum((1 - n / mu) * mixed) / (4 * step_size**2)
+                crossed += sign_k * sign_other * predict(x + shift)
+            second[k, other] = second[other, k] = np.sum((1 - n / mu) * crossed) / (4 * step_size**2)
         covariance = np.linalg.inv(fisher + second) * np.outer(scale, scale)
         values = dict(zip(names, x.tolist()))
         statistic = sum(self.statistic(values).values())
