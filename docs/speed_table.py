@@ -18,7 +18,7 @@ def seconds(value):
     """A time for people."""
     if value is None:
         return ""
-    return f"{value * 1e3:.2g} ms" if value < 1 else f"{value:.3g} s"
+    return f"{float(f'{value * 1e3:.2g}'):g} ms" if value < 1 else f"{value:.3g} s"
 
 
 def ratio(value):
