@@ -116,7 +116,7 @@ class AbstractMapDataset:
     @property
     def livetime(self) -> u.Quantity | None:
         """Live time, from the entry "livetime" of the exposure or of ``meta``; None where it is not known."""
-        from gjax.datasets.spectrum import livetime
+        from gjax.datasets._abstract_spectrum import livetime
 
         return livetime(self)
 

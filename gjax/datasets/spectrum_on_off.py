@@ -9,18 +9,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import astropy.units as u
 import numpy as np
 
 from gjax.datasets import _spectrum_tools as tools
-from gjax.datasets.spectrum import SpectrumDataset, livetime, reference_map, settle, summary
-from gjax.maps import MapAxis, RegionNDMap
+from gjax.datasets._abstract_spectrum import AbstractSpectrumDataset, reference_map
+from gjax.datasets.spectrum import SpectrumDataset, settle
+from gjax.maps import RegionNDMap
 
 __all__ = ["SpectrumDatasetOnOff"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SpectrumDatasetOnOff:
+class SpectrumDatasetOnOff(AbstractSpectrumDataset):
     """Counts of an on region and of off regions in bins of energy, fitted with the WStat statistic.
 
     Parameters
@@ -43,6 +43,7 @@ class SpectrumDatasetOnOff:
 
     Examples
     --------
+    >>> from gjax.maps import MapAxis
     >>> axis = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
     >>> counts = RegionNDMap.create(None, axes=[axis], data=[5, 1])
     >>> dataset = SpectrumDatasetOnOff(counts=counts, counts_off=counts * 2, acceptance=1, acceptance_off=4, name="d")
@@ -173,26 +174,6 @@ class SpectrumDatasetOnOff:
     # ---- what is derived from the fields ----
 
     @property
-    def energy_axis(self) -> MapAxis:
-        """Axis of reconstructed energy."""
-        return reference_map(self).geom.axes["energy"]
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of the counts."""
-        return reference_map(self).geom.data_shape
-
-    @property
-    def mask(self) -> RegionNDMap | None:
-        """Bins that are safe and to be fitted; None for all."""
-        return tools.combine_masks(self.mask_safe, self.mask_fit)
-
-    @property
-    def livetime(self) -> u.Quantity | None:
-        """Live time, from the entry "livetime" of the exposure or of ``meta``; None where it is not known."""
-        return livetime(self)
-
-    @property
     def alpha(self) -> RegionNDMap:
         """On acceptance over off acceptance; 0 where both are 0, NaN where only the off acceptance is."""
         if self.acceptance is None or self.acceptance_off is None:
@@ -216,95 +197,3 @@ class SpectrumDatasetOnOff:
         if self.counts is None or background is None:
             raise ValueError(f"dataset {self.name!r}: excess needs counts and counts_off")
         return self.counts.copy(data=self.counts.data - background.data)
-
-    @property
-    def energy_range(self) -> tuple[u.Quantity, u.Quantity]:
-        """Lowest and highest energy of the bins in `mask`."""
-        return tools.energy_range(self.energy_axis, self.mask)
-
-    @property
-    def energy_range_safe(self) -> tuple[u.Quantity, u.Quantity]:
-        """Lowest and highest energy of the safe bins."""
-        return tools.energy_range(self.energy_axis, self.mask_safe)
-
-    def energy_mask(self, energy_min: Any = None, energy_max: Any = None) -> RegionNDMap:
-        """Mask of the bins that lie completely between two energies, to be used as ``mask_fit``."""
-        mask = tools.energy_mask(self.energy_axis, energy_min, energy_max)
-        geom = reference_map(self).geom
-        return RegionNDMap(geom, data=mask.reshape(geom.data_shape), dtype=bool)
-
-    # ---- new datasets from this one ----
-
-    def copy(self, name: str | None = None, **changes: Any) -> SpectrumDatasetOnOff:
-        """Return the dataset with some fields changed; the name is kept unless given."""
-        return dataclasses.replace(self, name=name or self.name, **changes)
-
-    def stack(
-        self, other: SpectrumDatasetOnOff, *, name: str | None = None, edisp_weights: str = "exposure"
-    ) -> SpectrumDatasetOnOff:
-        """Return the sum of two datasets, each within its safe mask; see `gjax.datasets.stack_datasets`."""
-        from gjax.datasets._stack_datasets import stack_datasets
-
-        return stack_datasets([self, other], name=name or self.name, edisp_weights=edisp_weights)
-
-    def to_masked(self, name: str | None = None) -> SpectrumDatasetOnOff:
-        """Return the dataset with everything outside the safe mask set to zero."""
-        from gjax.datasets._stack_datasets import stack_datasets
-
-        return stack_datasets([self], name=name or self.name)
-
-    def slice_by_idx(self, slices: Mapping[str, slice], name: str | None = None) -> SpectrumDatasetOnOff:
-        """Return the bins of reconstructed energy selected by ``{"energy": slice}``."""
-        from gjax.datasets._slicing import slice_by_idx
-
-        return slice_by_idx(self, slices, name)
-
-    def slice_by_energy(
-        self, energy_min: Any = None, energy_max: Any = None, name: str | None = None
-    ) -> SpectrumDatasetOnOff:
-        """Return the bins between two energies, which are rounded to the nearest bin edges."""
-        from gjax.datasets._slicing import slice_by_energy
-
-        return slice_by_energy(self, energy_min, energy_max, name)
-
-    def resample_energy_axis(self, energy_axis: MapAxis, name: str | None = None) -> SpectrumDatasetOnOff:
-        """Return the dataset in coarser bins, whose edges are rounded to the nearest old edges."""
-        from gjax.datasets._slicing import resample_energy_axis
-
-        return resample_energy_axis(self, energy_axis, name)
-
-    def to_image(self, name: str | None = None) -> SpectrumDatasetOnOff:
-        """Return the dataset in a single energy bin."""
-        return self.resample_energy_axis(self.energy_axis.squash(), name)
-
-    # ---- summary ----
-
-    def info_dict(self, in_safe_data_range: bool = True) -> dict[str, Any]:
-        """Summary of the dataset summed over energy; see `gjax.datasets.Datasets.info_table`."""
-        from gjax.datasets._info import info_dict
-
-        return info_dict(self, in_safe_data_range)
-
-    def plot_counts(self, ax: Any = None) -> Any:
-        """Plot counts and background; return the axes (new ones if None)."""
-        from gjax.plot import plot_dataset_counts
-
-        return plot_dataset_counts(self, ax=ax)
-
-    def plot_excess(self, ax: Any = None, *, npred: Any = None) -> Any:
-        """Plot the excess, and predicted excess counts ``npred`` if given; return the axes (new ones if None)."""
-        from gjax.plot import plot_dataset_excess
-
-        return plot_dataset_excess(self, npred=npred, ax=ax)
-
-    def peek(self, figure: Any = None) -> Any:
-        """Plot counts, exposure and energy dispersion in one figure (a new one if None) and return it."""
-        from gjax.plot import peek_dataset
-
-        return peek_dataset(self, figure=figure)
-
-    def __repr__(self) -> str:
-        return summary(self)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
