@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gjax.datasets import FluxPointsDataset, SpectrumDataset, SpectrumDatasetOnOff
+from gjax.datasets import FluxPointsDataset, MapDataset, SpectrumDataset, SpectrumDatasetOnOff
 from gjax.errors import FitError
 from gjax.freeze._cubes import CubeArrays, cube_arrays, cube_fields
 from gjax.irf import EDispKernel
@@ -192,7 +192,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
     kind: type[AbstractBucket]
     for position, dataset in enumerate(datasets):
         arrays: Any
-        if getattr(dataset, "tag", "") == "MapDataset":
+        if isinstance(dataset, MapDataset):
             kind, message = CashCubes, None
             arrays = cubes[position] = cube_arrays(dataset)
             if not arrays.mask.any():

@@ -13,7 +13,7 @@ from gjax.errors import FitError
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.freeze._folds import GroupFolds, is_near, is_symmetric, make_folds
 from gjax.likelihood import BackgroundGroup, Problem, SourceGroup
-from gjax.models import FoVBackgroundModel, InstrumentModel, Models, SkyModel, applies_to
+from gjax.models import FoVBackgroundModel, InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.models._background import dataset_skeleton
 from gjax.parameters import ParameterTable
 
@@ -121,10 +121,13 @@ def build_problem(
     Raises
     ------
     FitError
-        If there is no source, or two instrument models act on one dataset.
+        If there is no source, two instrument models act on one dataset, or a model cannot be fitted yet.
     """
     if not models.sources:
         raise FitError("there is no source to fit: give at least one SkyModel")
+    templates = [model.name for model in models if isinstance(model, TemplateNPredModel)]
+    if templates:
+        raise FitError(f"model {templates[0]!r}: templates of predicted counts cannot be fitted yet")
     names = [str(dataset.name) for dataset in datasets]
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
