@@ -92,8 +92,8 @@ def estimate_reoptimised(
         raise FitError(f"source {source!r}: its spectral model already has a parameter called 'norm'")
     position = scaled_likelihood.free_names.index(name)
     masks = tuple(jnp.stack([lane == band for band in range(len(bands))]) for lane in lanes.lane)
-    x0 = scaled_likelihood.padded(scaled_likelihood.x0)
-    arguments = jnp.asarray(position), scan, n_sigma, n_sigma_ul
+    x0 = scaled_likelihood.start
+    arguments = jax.device_put(position), scan, n_sigma, n_sigma_ul
     values = _one_band_each(scaled_likelihood.problem, masks, x0, *arguments)
     good = values["success"] & bands
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from gjax.datasets import FluxPoints
@@ -120,8 +120,8 @@ class FluxPointsEstimator:
         low, high = snap_edges(likelihood, self.edges)
         lanes = make_lanes(likelihood, source, low, high)
         has_data = bands_with_data(lanes, len(low))
-        bands, scan = jnp.asarray(has_data), jnp.asarray(self.scan)
-        sigmas = jnp.asarray(float(self.n_sigma)), jnp.asarray(float(self.n_sigma_ul))
+        bands, scan = jax.device_put(has_data), jax.device_put(self.scan)
+        sigmas = jax.device_put(float(self.n_sigma)), jax.device_put(float(self.n_sigma_ul))
         if self.reoptimize:
             values = estimate_reoptimised(likelihood, source, lanes, bands, scan, *sigmas)
         else:
@@ -170,7 +170,7 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
     """Assign every bin that lies inside a band to it, and predict the source and the rest."""
     group, position = likelihood.locate(source)
     problem = likelihood.problem
-    x = likelihood.padded(likelihood.x0)
+    x = likelihood.start
     totals = compiled_prediction(problem, x)
     own = compiled_source_prediction(problem, x)[group]
     axes = _axes(likelihood)
@@ -188,8 +188,8 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
                     bands = np.concatenate([bands[np.asarray(bucket.energy_bin[row])], bands])
                 lane[row, : len(bands)] = bands
         lanes.append(np.where(np.asarray(bucket.mask), lane, len(low)))
-    on_device = [tuple(jnp.asarray(array) for array in arrays) for arrays in (signal, rest, lanes)]
-    lowest = jnp.asarray(_lowest_norms(likelihood, source, axes, low, high))
+    on_device = [tuple(jax.device_put(array) for array in arrays) for arrays in (signal, rest, lanes)]
+    lowest = jax.device_put(_lowest_norms(likelihood, source, axes, low, high))
     return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2], lowest)
 
 
@@ -243,7 +243,7 @@ def to_flux_points(
     skeletons, table = likelihood.models.freeze_tree()
     skeleton = skeletons[likelihood.models.names.index(source)].spectral_model
     e_ref = np.sqrt(low * high)
-    fluxes = compiled_spectrum(skeleton, jnp.asarray(table.values), *(jnp.asarray(e) for e in (e_ref, low, high)))
+    fluxes = compiled_spectrum(skeleton, jax.device_put(table.values), *(jax.device_put(e) for e in (e_ref, low, high)))
     reference = dict(zip(("dnde", "flux", "eflux"), (np.asarray(flux) for flux in fluxes)))
     counts = np.full((n, len(likelihood.datasets)), np.nan)
     excess, npred = counts.copy(), counts.copy()

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gjax.inference import Minimum, covariance_at, find_crossing, hessian, minimise, profile_points
@@ -76,9 +77,9 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
         Start, in units of the scales.
     """
     leaves, structure = jax.tree_util.tree_flatten(problem)
-    kind = structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves), x0.shape
+    kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), x0.shape
     if kind not in _COMPILED:
-        eye = jnp.eye(x0.shape[0], dtype=x0.dtype)
+        eye = jax.device_put(np.eye(x0.shape[0], dtype=x0.dtype))
         beside = threading.Thread(target=compiled_covariance, args=(problem, x0, eye), daemon=True)
         beside.start()
         minimum = compiled_minimise(problem, x0)

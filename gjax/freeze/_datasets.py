@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from gjax.datasets import FluxPointsDataset, MapDataset, SpectrumDataset, SpectrumDatasetOnOff
@@ -161,7 +161,8 @@ def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
 def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
     if kind is CashCubes:
         cubes = [cube_fields(cube, shape[2]) for cube in parts]
-        return CashCubes(**{key: jnp.asarray(np.stack([fields[key] for fields in cubes])) for key in cubes[0]})
+        stacked: dict[str, Any] = {key: np.stack([fields[key] for fields in cubes]) for key in cubes[0]}
+        return CashCubes(**stacked)
 
     def one(key: str, array: np.ndarray) -> np.ndarray:
         if key == "edges":
@@ -172,7 +173,7 @@ def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[A
             return _pad(array, shape[:1])
         return _pad(array, shape[-1:], fill=1.0 if key == "energy" else 0.0)
 
-    fields = {key: jnp.asarray(np.stack([one(key, part[key]) for part in parts])) for key in parts[0]}
+    fields: dict[str, Any] = {key: np.stack([one(key, part[key]) for part in parts]) for key in parts[0]}
     return kind(**fields)
 
 
@@ -212,6 +213,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
             undefined.append(message)
         sizes.append(len(arrays["mask"]))
         groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
-    buckets = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
+    stacked = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
+    buckets: tuple[AbstractBucket, ...] = jax.device_put(stacked)
     members = tuple(tuple(position for position, _ in found) for found in groups.values())
     return FrozenDatasets(buckets, members, tuple(sizes), tuple(undefined), cubes)

@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gjax.errors import FitError
@@ -123,9 +122,8 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
 def _stack(rows: list[list[Any]]) -> Any:
     flat = [fold for row in rows for fold in row]
     shape = len(rows), len(rows[0])
-    return jax.tree_util.tree_map(
-        lambda *leaves: jnp.asarray(np.stack(leaves).reshape(*shape, *np.shape(leaves[0]))), *flat
-    )
+    stacked = jax.tree_util.tree_map(lambda *leaves: np.stack(leaves).reshape(*shape, *np.shape(leaves[0])), *flat)
+    return jax.device_put(stacked)
 
 
 def _radial(

@@ -26,7 +26,7 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
     """
     frozen = likelihood.frozen
     out = {i: np.zeros(cube.counts.shape) for i, cube in frozen.cubes.items()}
-    per_group = compiled.compiled_cubes(likelihood.problem, likelihood.padded(likelihood.x0))
+    per_group = compiled.compiled_cubes(likelihood.problem, likelihood.start)
     for folds, buckets in zip(likelihood.folds, per_group):
         for members, made, cut in zip(frozen.members, buckets, folds.pixels):
             if made is None:
@@ -50,7 +50,7 @@ def _add(total: np.ndarray, values: np.ndarray, cut: Any) -> None:
 
 def cube_backgrounds(likelihood: Likelihood) -> dict[int, np.ndarray]:
     """Return the background of every map dataset with its norm, shape (energy, lat, lon), by position."""
-    norms = compiled.compiled_norms(likelihood.problem, likelihood.padded(likelihood.x0))
+    norms = compiled.compiled_norms(likelihood.problem, likelihood.start)
     out = {}
     for members, factors in zip(likelihood.frozen.members, norms):
         for d, i in enumerate(members):

@@ -119,17 +119,24 @@ class Likelihood:
     @property
     def n_bins(self) -> int:
         """Number of bins that enter the statistic."""
-        return int(sum(int(jnp.sum(bucket.mask)) for bucket in self.frozen.buckets))
+        return sum(int(np.sum(np.asarray(bucket.mask))) for bucket in self.frozen.buckets)
 
     @property
     def scale(self) -> np.ndarray:
         """Scales of the free parameters: parameter = scale * x."""
-        return self.table.scales()[self.table.free]
+        return self.table.scales[self.table.free]
 
     @property
     def x0(self) -> Array:
         """The free vector at the models' values, in units of `scale`."""
-        return jnp.asarray(self.table.values[self.table.free] / self.scale)
+        return jax.device_put(self.table.values[self.table.free] / self.scale)
+
+    @property
+    def start(self) -> Array:
+        """The same with the spare places that compiled functions expect."""
+        x = np.zeros(self.problem.index.shape[0])
+        x[: len(self.scale)] = self.table.values[self.table.free] / self.scale
+        return jax.device_put(x)
 
     def padded(self, x: Any) -> Array:
         """Return a free vector with the spare places that compiled functions expect."""
@@ -153,7 +160,7 @@ class Likelihood:
     def x_of(self, models: Models | None) -> Array:
         """Return the padded free vector of other values of the same models."""
         likelihood = self if models is None else self.with_models(models)
-        return likelihood.padded(likelihood.x0)
+        return likelihood.start
 
     def with_models(self, models: Any) -> Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
@@ -178,7 +185,7 @@ class Likelihood:
     def stat_sum(self, models: Models | None = None) -> float:
         """Return the fit statistic at the models' values (or those of other models of the same kind)."""
         likelihood = self if models is None else self.with_models(models)
-        return float(compiled.compiled_statistic(likelihood.problem, likelihood.padded(likelihood.x0)))
+        return float(compiled.compiled_statistic(likelihood.problem, likelihood.start))
 
     def _spread(self, per_bucket: Sequence[Any]) -> dict[str, np.ndarray]:
         out: dict[int, np.ndarray] = {}
@@ -210,7 +217,7 @@ class Likelihood:
             Name of one source; None for the sum.
         """
         likelihood = self if models is None else self.with_models(models)
-        x = likelihood.padded(likelihood.x0)
+        x = likelihood.start
         cubes = cube_signals(likelihood, source) if self.frozen.cubes else {}
         if source is None:
             return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)), cubes)
@@ -230,7 +237,7 @@ class Likelihood:
     def npred_background(self, models: Models | None = None) -> dict[str, Any]:
         """Return the background per dataset: as given, or profiled from on and off counts; 0 for flux points."""
         likelihood = self if models is None else self.with_models(models)
-        parts = compiled.compiled_background(likelihood.problem, likelihood.padded(likelihood.x0))
+        parts = compiled.compiled_background(likelihood.problem, likelihood.start)
         return self._as_maps(self._spread(parts), cube_backgrounds(likelihood) if self.frozen.cubes else {})
 
     def npred(self, models: Models | None = None) -> dict[str, Any]:
@@ -241,7 +248,7 @@ class Likelihood:
     def stat_per_dataset(self, models: Models | None = None) -> dict[str, float]:
         """Return the statistic of every dataset, without priors."""
         likelihood = self if models is None else self.with_models(models)
-        parts = compiled.compiled_statistics(likelihood.problem, likelihood.padded(likelihood.x0))
+        parts = compiled.compiled_statistics(likelihood.problem, likelihood.start)
         out = {}
         for members, values in zip(self.frozen.members, parts):
             out.update({self.names[i]: float(value) for i, value in zip(members, np.asarray(values))})
@@ -259,7 +266,7 @@ class Likelihood:
         likelihood = self
         # a source that walked out of its cutout is folded again where it went, and fitted from there
         for _ in range(4):
-            x0 = likelihood.padded(likelihood.x0)
+            x0 = likelihood.start
             minimum, covariance, is_positive = compiled.fit_and_covariance(likelihood.problem, x0)
             result = fit_result(likelihood, minimum, covariance, bool(is_positive))
             if not self.frozen.cubes or all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):

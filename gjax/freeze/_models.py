@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gjax.errors import FitError
@@ -39,13 +38,13 @@ def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[Sk
 
 
 def _stack(trees: list[Any]) -> Any:
-    return jax.tree_util.tree_map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
+    return jax.tree_util.tree_map(lambda *leaves: np.stack(leaves), *trees)
 
 
 def _group(found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any) -> SourceGroup:
     sees = folds.sees if folds else [1.0 for _ in frozen.members]
     applies = tuple(
-        jnp.asarray(np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen)
+        np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen
         for members, seen in zip(frozen.members, sees)
     )
     spectral = _stack([skeleton.spectral_model for _, skeleton in found])
@@ -75,11 +74,8 @@ def _backgrounds(
         if len({jax.tree_util.tree_structure(skeleton) for skeleton in known}) > 1:
             raise FitError("background models of one kind of dataset must be of one kind")
         # a dataset without a model borrows one, which has_model switches off
-        groups.append(
-            BackgroundGroup(
-                _stack([found.get(i, known[0]) for i in members]), jnp.asarray([i in found for i in members])
-            )
-        )
+        has_model: Any = np.array([i in found for i in members])
+        groups.append(BackgroundGroup(_stack([found.get(i, known[0]) for i in members]), has_model))
     return tuple(groups)
 
 
@@ -103,7 +99,7 @@ def _nuisance(
                 raise FitError(f"instrument {model.name!r}: {field} must be a plain scalar parameter")
             found[i] = int(index)
     entries = [default if entry is None else entry for entry in found]
-    return tuple(jnp.asarray([entries[i] for i in members], dtype=jnp.int32) for members in frozen.members)
+    return tuple(np.array([entries[i] for i in members], dtype=np.int32) for members in frozen.members)
 
 
 def build_problem(
@@ -141,13 +137,16 @@ def build_problem(
             made = old[0] if old else make_folds(members, list(datasets), frozen)
             folds.append(made)
         groups.append(_group(found, names, frozen, made))
-    problem = Problem(
+    index: Any = free_index(table.free)
+    host = Problem(
         table=table.freeze(),
-        index=jnp.asarray(free_index(table.free)),
+        index=index,
         groups=tuple(groups),
         buckets=frozen.buckets,
         energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
         exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
         backgrounds=_backgrounds(pairs, names, frozen),
     )
+    # one transfer of everything: converting array by array compiles a program for each shape
+    problem: Problem = jax.device_put(host)
     return problem, table, tuple(folds)

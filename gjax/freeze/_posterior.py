@@ -173,7 +173,7 @@ def sample_posterior(
     ratio = np.ones(len(result.x))
     ratio[: result.n_free] = result.likelihood.scale / likelihood.scale
     covariance = result.x_covariance * np.outer(ratio, ratio)
-    whitening = whiten(problem, jnp.asarray(result.x * ratio), jnp.asarray(covariance))
+    whitening = whiten(problem, jax.device_put(result.x * ratio), jax.device_put(covariance))
     if not bool(jnp.all(jnp.isfinite(whitening.root))):
         raise FitError(f"the fit gave no covariance to sample from: {result.message}")
     start, draw = make_sampler(n_warmup, target_accept, 10)

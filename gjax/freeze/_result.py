@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gjax.errors import FitError
@@ -213,7 +212,7 @@ class FitResult:
         # filled up to a multiple of 12: the default and any few values are one program
         order = np.append(np.arange(len(starts)), np.zeros(-len(starts) % 12, dtype=int))
         minimum = compiled.compiled_profile(
-            self.likelihood.problem, jnp.asarray(starts[order]), jnp.asarray(held[order])
+            self.likelihood.problem, jax.device_put(starts[order]), jax.device_put(held[order])
         )
         good = (np.asarray(minimum.status) == CONVERGED)[: len(starts)]
         statistic = np.asarray(minimum.statistic)[: len(starts)]
@@ -224,11 +223,11 @@ class FitResult:
         number = len(directions)
         order = np.append(np.arange(number), np.zeros(-number % 8, dtype=int))
         args = (
-            jnp.asarray(self.x),
-            jnp.asarray(self.total_stat),
-            jnp.asarray(directions[order]),
-            jnp.asarray(held[order]),
-            jnp.asarray(float(level)),
+            jax.device_put(self.x),
+            jax.device_put(self.total_stat),
+            jax.device_put(directions[order]),
+            jax.device_put(held[order]),
+            jax.device_put(float(level)),
         )
         end = compiled.compiled_crossings(self.likelihood.problem, *args)
         return jax.tree_util.tree_map(lambda values: values[:number], end)
@@ -307,13 +306,13 @@ class FitResult:
         skeletons, table = self.models.freeze_tree()
         self.models[source]  # a name that does not exist is an error that lists those that do
         skeleton = skeletons[self.models.names.index(source)].spectral_model
-        theta = jnp.asarray(table.values)
-        index, scale = jnp.asarray(np.flatnonzero(table.free)), jnp.asarray(self.likelihood.scale)
+        theta = jax.device_put(table.values)
+        index, scale = jax.device_put(np.flatnonzero(table.free)), jax.device_put(self.likelihood.scale)
 
         def of_x(x: Any) -> Any:
             return function(fill(skeleton, theta.at[index].set(x * scale)))
 
-        x = jnp.asarray(self.x[: self.n_free])
+        x = jax.device_put(self.x[: self.n_free])
         # one small program, not one per operation
         value, jacobian = (np.asarray(a) for a in jax.jit(lambda x: (of_x(x), jax.jacfwd(of_x)(x)))(x))
         covariance = self.x_covariance[: self.n_free, : self.n_free]
@@ -325,19 +324,19 @@ class FitResult:
 
     def dnde(self, source: str, energy: Any) -> tuple[Any, Any]:
         """Return the differential flux of a source and its error at energies (Quantity)."""
-        at = jnp.asarray(to_canonical(energy, "TeV", "energy"))
+        at = jax.device_put(to_canonical(energy, "TeV", "energy"))
         value, error = self.propagate(lambda model: model.evaluate(at), source)
         return attach_unit(value, DNDE), attach_unit(error, DNDE)
 
     def flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
         """Return the photon flux of a source between two energies and its error."""
-        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        low, high = (jax.device_put(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
         value, error = self.propagate(lambda model: model.integrate(low, high, nodes=64), source)
         return attach_unit(value, "s-1 cm-2"), attach_unit(error, "s-1 cm-2")
 
     def energy_flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
         """Return the energy flux of a source between two energies and its error."""
-        low, high = (jnp.asarray(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
+        low, high = (jax.device_put(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
         value, error = self.propagate(lambda model: model.integrate_energy(low, high, nodes=64), source)
         return attach_unit(value, "TeV s-1 cm-2"), attach_unit(error, "TeV s-1 cm-2")
 
@@ -378,10 +377,10 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     values, errors = likelihood.table.values.copy(), np.zeros(likelihood.table.size)
     values[free] = x[:n] * likelihood.scale
     errors[free] = np.sqrt(np.diag(covariance)[:n]) * likelihood.scale
-    lower, upper = likelihood.table.bounds()
+    lower, upper = likelihood.table.bounds
     messages = ["the gradient vanishes" if status == CONVERGED else _REASONS[status]]
     # values are products with the scales: at a bound up to rounding
-    slack = 8 * np.finfo(x.dtype).eps * np.maximum(np.abs(values), likelihood.table.scales())
+    slack = 8 * np.finfo(x.dtype).eps * np.maximum(np.abs(values), likelihood.table.scales)
     at_bound = free & ((values <= lower + slack) | (values >= upper - slack))
     messages += [
         f"{name} is at its bound {value:g}" for name, value, at in zip(likelihood.table.names, values, at_bound) if at

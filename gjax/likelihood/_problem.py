@@ -236,6 +236,8 @@ def statistic_of_prediction(problem: Problem, mu: tuple[Array, ...]) -> Array:
 
 def prior_of_theta(problem: Problem, theta: Array) -> Array:
     """Return ``-2 ln p`` of all priors on free parameters; a linked parameter counts once."""
+    if problem.table.prior_kind is None or problem.table.prior_rows is None:
+        return jnp.zeros((), theta.dtype)
     n = problem.table.value.shape[0]
     is_free = jnp.zeros(n, bool).at[problem.index].set(True, mode="drop")
     # out-of-support values of frozen parameters must not reach the sum, nor its gradient
@@ -265,9 +267,12 @@ def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
         flat = jacobian.reshape(x.shape[0], -1)
         gradient += flat @ slope.ravel()
         fisher += (flat * bucket.weight(m).ravel()) @ flat.T
+    kind, rows = problem.table.prior_kind, problem.table.prior_rows
+    if kind is None or rows is None:
+        return value, gradient, 2 * fisher
     theta = full_theta(problem, x)
     prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
     scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
-    curvature = prior_weight(theta, problem.table.prior_kind, problem.table.prior_rows)
+    curvature = prior_weight(theta, kind, rows)
     curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
     return value + prior, gradient + prior_slope, 2 * (fisher + jnp.diag(curvature))

@@ -24,6 +24,7 @@ from gjax.parameters import (
     name_parameter_fields,
     parameter,
     replace_parameters,
+    tabulate,
 )
 from gjax.units import equal_units, to_canonical
 
@@ -219,7 +220,7 @@ class Models(Sequence):
     @property
     def parameter_table(self) -> ParameterTable:
         """The distinct parameters in order."""
-        return self.freeze_tree()[1]
+        return tabulate(list(self._models), self.names)
 
     def replace_parameters(self, changes: dict[int, Parameter]) -> Models:
         """Return new models with parameters exchanged by identity; links follow."""
@@ -376,7 +377,7 @@ def parameter_qtable(table: ParameterTable) -> Any:
     """Return the parameters as an astropy table."""
     from astropy.table import Table
 
-    lower, upper = table.bounds()
+    lower, upper = table.bounds
     return Table(
         {
             "name": table.names,

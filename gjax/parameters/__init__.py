@@ -22,3 +22,4 @@ from gjax.parameters._table import fill as fill
 from gjax.parameters._table import freeze_tree as freeze_tree
 from gjax.parameters._table import parameter_paths as parameter_paths
 from gjax.parameters._table import replace_parameters as replace_parameters
+from gjax.parameters._table import tabulate as tabulate

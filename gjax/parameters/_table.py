@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +22,16 @@ from jax import Array
 
 from gjax.parameters._parameter import Affine, Expression, Parameter
 
-__all__ = ["FrozenTable", "ParameterTable", "Slot", "fill", "freeze_tree", "parameter_paths", "replace_parameters"]
+__all__ = [
+    "FrozenTable",
+    "ParameterTable",
+    "Slot",
+    "fill",
+    "freeze_tree",
+    "parameter_paths",
+    "replace_parameters",
+    "tabulate",
+]
 
 
 class Slot(eqx.Module):
@@ -105,14 +115,22 @@ def replace_parameters(tree: Any, changes: dict[int, Parameter]) -> Any:
 
 
 class FrozenTable(eqx.Module):
-    """The parameters as arrays of one length n: what the compiled functions see."""
+    """The parameters as arrays of one length n: what the compiled functions see.
+
+    Parameters
+    ----------
+    value, lower, upper, scale
+        Values, limits and step sizes, shape (n,).
+    prior_kind, prior_rows
+        Codes and numbers of the priors; None where no parameter has one, which makes a first fit compile faster.
+    """
 
     value: Array
     lower: Array
     upper: Array
     scale: Array
-    prior_kind: Array
-    prior_rows: Array
+    prior_kind: Array | None
+    prior_rows: Array | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,17 +148,17 @@ class ParameterTable:
     parameters: tuple[Parameter, ...]
     paths: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def offsets(self) -> list[int]:
         """Where each parameter's slice begins."""
         return [0, *np.cumsum([p.size for p in self.parameters])[:-1].tolist()] if self.parameters else []
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
         """Length of the flat vector."""
         return sum(p.size for p in self.parameters)
 
-    @property
+    @functools.cached_property
     def names(self) -> list[str]:
         """Name of every entry of the flat vector."""
         return [path + suffix for path, p in zip(self.paths, self.parameters) for suffix in p.entries()]
@@ -156,44 +174,49 @@ class ParameterTable:
         return [p.prior for p in self.parameters for _ in range(p.size)]
 
     def _spread(self, get: Any) -> np.ndarray:
-        parts = [np.broadcast_to(np.asarray(get(p), dtype=float), p.shape).ravel() for p in self.parameters]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        if self.size == len(self.parameters):
+            parts = [float(get(p)) if np.ndim(p.value) == 0 else np.asarray(get(p)).item() for p in self.parameters]
+            flat = np.array(parts, dtype=float)
+        else:
+            flat = np.concatenate(
+                [np.broadcast_to(np.asarray(get(p), dtype=float), p.shape).ravel() for p in self.parameters]
+            )
+        flat.setflags(write=False)
+        return flat
 
-    @property
+    @functools.cached_property
     def values(self) -> np.ndarray:
         """The flat vector."""
         return self._spread(lambda p: p.value)
 
-    @property
+    @functools.cached_property
     def errors(self) -> np.ndarray:
         """Standard deviations known so far."""
         return self._spread(lambda p: p.error)
 
-    @property
+    @functools.cached_property
     def free(self) -> np.ndarray:
         """Which entries a fit may change."""
-        return self._spread(lambda p: not p.frozen).astype(bool)
+        return self._spread(lambda p: not p.frozen) > 0
 
+    @functools.cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper limits: the parameter's own, cut to the support of its prior."""
         lower, upper = self._spread(lambda p: p.min), self._spread(lambda p: p.max)
-        support = [prior.support() if prior else (-math.inf, math.inf) for prior in self.priors]
-        if support:
+        if any(p.prior is not None for p in self.parameters):
+            support = [prior.support() if prior else (-math.inf, math.inf) for prior in self.priors]
             lower = np.maximum(lower, [s[0] for s in support])
             upper = np.minimum(upper, [s[1] for s in support])
         return lower, upper
 
+    @functools.cached_property
     def scales(self) -> np.ndarray:
         """Step size of every entry: as declared, else the power of ten of the value or its error, else 1."""
-
-        def one(p: Parameter) -> Any:
-            if p.scale is not None:
-                return p.scale
-            value = np.fmax(np.abs(np.asarray(p.value, dtype=float)), np.asarray(p.error, dtype=float))
-            good = np.isfinite(value) & (value > 0)
-            return np.where(good, 10.0 ** np.floor(np.log10(np.where(good, value, 1.0))), 1.0)
-
-        return self._spread(one)
+        size = np.fmax(np.abs(self.values), self.errors)
+        good = np.isfinite(size) & (size > 0)
+        power = np.where(good, 10.0 ** np.floor(np.log10(np.where(good, size, 1.0))), 1.0)
+        declared = self._spread(lambda p: math.nan if p.scale is None else p.scale)
+        return np.where(np.isnan(declared), power, declared)
 
     def find(self, pattern: str) -> list[int]:
         """Return the entries whose name is, ends with, or matches (``*``, ``?``) the pattern.
@@ -219,18 +242,18 @@ class ParameterTable:
 
     def freeze(self) -> FrozenTable:
         """Return the arrays for the compiled functions."""
-        lower, upper = self.bounds()
-        priors = self.priors
-        rows = np.array([p.row() if p else (0.0, 1.0, 0.5) for p in priors], dtype=float).reshape(-1, 3)
-        kinds = np.array([p.kind if p else 0 for p in priors], dtype=np.int32)
-        return FrozenTable(
-            jnp.asarray(self.values),
-            jnp.asarray(lower),
-            jnp.asarray(upper),
-            jnp.asarray(self.scales()),
-            jnp.asarray(kinds),
-            jnp.asarray(rows),
-        )
+        kinds: Any = None
+        rows: Any = None
+        if any(p.prior is not None for p in self.parameters):
+            rows = np.array([p.row() if p else (0.0, 1.0, 0.5) for p in self.priors], dtype=float).reshape(-1, 3)
+            kinds = np.array([p.kind if p else 0 for p in self.priors], dtype=np.int32)
+        value: Any = self.values
+        lower: Any
+        upper: Any
+        lower, upper = self.bounds
+        scale: Any = self.scales
+        table: FrozenTable = jax.device_put(FrozenTable(value, lower, upper, scale, kinds, rows))
+        return table
 
     def with_values(self, theta: Any, errors: Any = None) -> dict[int, Parameter]:
         """Return ``id(old) -> new`` parameters that carry the values (and errors) of a flat vector."""
@@ -270,6 +293,35 @@ def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, Par
     >>> table.names
     ['x.a']
     """
+    table = tabulate(tree, names)
+    offset_of = {id(parameter): offset for parameter, offset in zip(table.parameters, table.offsets)}
+
+    def slot(source: Parameter, factor: float = 1.0, offset: float = 0.0) -> Slot:
+        index = offset_of[id(source)] + np.arange(source.size, dtype=np.int32).reshape(source.shape)
+        dtype = jnp.result_type(float)
+        numbers = np.full(source.shape, factor, dtype), np.full(source.shape, offset, dtype)
+        return Slot(np.asarray(index), *numbers, source.constant)
+
+    def place(leaf: Any) -> Any:
+        if isinstance(leaf, Parameter):
+            return slot(leaf)
+        if isinstance(leaf, Affine):
+            return slot(leaf.source, leaf.factor, leaf.offset)
+        if isinstance(leaf, Expression):
+            return ExpressionSlot(leaf.function, tuple(slot(source) for source in leaf.sources))
+        return leaf
+
+    return jax.tree_util.tree_map(place, tree, is_leaf=_is_declared), table
+
+
+def tabulate(tree: Any, names: Iterable[str] | None = None) -> ParameterTable:
+    """Return the table of the distinct parameters of a tree.
+
+    Parameters
+    ----------
+    tree, names
+        As in `freeze_tree`.
+    """
     if names is None:
         found = parameter_paths(tree)
     else:
@@ -290,22 +342,4 @@ def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, Par
                 name, number = f"{source.label or f'{path}.source'}{number}", number + 1
             parameters[id(source)] = source
             paths[id(source)] = name
-    table = ParameterTable(tuple(parameters.values()), tuple(paths.values()))
-    offset_of = dict(zip(parameters, table.offsets))
-
-    def slot(source: Parameter, factor: float = 1.0, offset: float = 0.0) -> Slot:
-        index = offset_of[id(source)] + np.arange(source.size, dtype=np.int32).reshape(source.shape)
-        dtype = jnp.result_type(float)
-        numbers = np.full(source.shape, factor, dtype), np.full(source.shape, offset, dtype)
-        return Slot(np.asarray(index), *numbers, source.constant)
-
-    def place(leaf: Any) -> Any:
-        if isinstance(leaf, Parameter):
-            return slot(leaf)
-        if isinstance(leaf, Affine):
-            return slot(leaf.source, leaf.factor, leaf.offset)
-        if isinstance(leaf, Expression):
-            return ExpressionSlot(leaf.function, tuple(slot(source) for source in leaf.sources))
-        return leaf
-
-    return jax.tree_util.tree_map(place, tree, is_leaf=_is_declared), table
+    return ParameterTable(tuple(parameters.values()), tuple(paths.values()))

@@ -297,8 +297,8 @@ def test_model_files_keep_everything(tmp_path, name):
     assert theirs.names == ours.names
     for column in ("values", "errors", "free", "units", "priors"):
         np.testing.assert_array_equal(getattr(theirs, column), getattr(ours, column), err_msg=column)
-    np.testing.assert_array_equal(theirs.bounds(), ours.bounds())
-    np.testing.assert_array_equal(theirs.scales(), ours.scales())
+    np.testing.assert_array_equal(theirs.bounds, ours.bounds)
+    np.testing.assert_array_equal(theirs.scales, ours.scales)
     np.testing.assert_allclose(
         back["one"].spectral_model([1.0, 3.0]).value, models["one"].spectral_model([1.0, 3.0]).value, rtol=1e-15
     )

@@ -79,7 +79,7 @@ def test_changes_return_new_models_and_leave_the_old_alone(models, change):
 
 def test_what_the_changes_do(models):
     table = models.with_bounds({"amplitude": ("1e-14 cm-2 s-1 TeV-1", "1e-5 m-2 s-1 TeV-1")}).parameter_table
-    lower, upper = table.bounds()
+    lower, upper = table.bounds
     assert (lower[1], upper[1]) == (pytest.approx(1e-14, abs=0), pytest.approx(1e-9, abs=0))
     assert values(models.with_values({"index": 2.7}))["b.spectral.index"] == 2.7
     frozen = models.freeze("a.*").parameter_table
@@ -204,8 +204,8 @@ def same(first, second):
         np.testing.assert_array_equal(
             getattr(first.parameter_table, column), getattr(second.parameter_table, column), err_msg=column
         )
-    np.testing.assert_array_equal(first.parameter_table.bounds(), second.parameter_table.bounds())
-    np.testing.assert_array_equal(first.parameter_table.scales(), second.parameter_table.scales())
+    np.testing.assert_array_equal(first.parameter_table.bounds, second.parameter_table.bounds)
+    np.testing.assert_array_equal(first.parameter_table.scales, second.parameter_table.scales)
 
 
 def test_links_survive_whatever_the_order(models):

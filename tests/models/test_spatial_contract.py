@@ -174,7 +174,7 @@ def test_derivatives(frozen, name):
             continue  # the ratio of the radii has no derivative where both are zero
         up, down, far = values[: 3 * n].reshape(3, n, -1)
         numerical = (
-            np.where((point <= f.table.bounds()[0])[:, None], (4 * up - far - 3 * values[-1]) / 2, (up - down) / 2)
+            np.where((point <= f.table.bounds[0])[:, None], (4 * up - far - 3 * values[-1]) / 2, (up - down) / 2)
             / np.diag(step)[:, None]
         )
         for i, label in enumerate(f.table.names):
@@ -284,7 +284,7 @@ def test_model_files_keep_everything(tmp_path, name):
     assert theirs.names == ours.names
     for column in ("values", "free", "units", "priors"):
         np.testing.assert_array_equal(getattr(theirs, column), getattr(ours, column), err_msg=column)
-    np.testing.assert_array_equal(theirs.bounds(), ours.bounds())
+    np.testing.assert_array_equal(theirs.bounds, ours.bounds)
     assert back.to_dict() == models.to_dict()
     lon, lat = [0.0, 0.1], [40.0, 40.1]
     np.testing.assert_allclose(
