@@ -39,14 +39,26 @@ def test_one_program_serves_all(programs, likelihood, crab, simulate_on_off):
         likelihood.freeze("amplitude"),
         likelihood.freeze("index").unfreeze("index"),
         likelihood.with_models(crab.with_bounds({"index": (1.0, 4.0), "amplitude": (0.0, None)})),
-        likelihood.with_models(crab.with_priors({"index": GaussianPrior(2, 1), "amplitude": UniformPrior(0, 1e-9)})),
     ]
     for variant in variants:
-        variant.stat_sum()
-        variant.npred()
-        fit = variant.fit()
-        for name in fit.free_names:
-            fit.profile(name)
+        use(variant)
+    assert programs() == before
+
+
+def use(variant):
+    variant.stat_sum()
+    variant.npred()
+    fit = variant.fit()
+    for name in fit.free_names:
+        fit.profile(name)
+
+
+def test_priors_are_data(programs, likelihood, crab):
+    """The first prior compiles the terms of priors; which ones there are, and on what, is data."""
+    use(likelihood.with_models(crab.with_priors({"index": GaussianPrior(2, 1)})))
+    before = programs()
+    use(likelihood.with_models(crab.with_priors({"index": UniformPrior(1, 4), "amplitude": UniformPrior(0, 1e-9)})))
+    use(likelihood.with_models(crab.with_priors({"amplitude": GaussianPrior(1e-11, 1e-12)})))
     assert programs() == before
 
 

@@ -80,7 +80,7 @@ def broken():
 @pytest.mark.parametrize("ebreak", [0.1, 0.3, 1.0, 1.0 + 1e-9, 1.4, 2.0, 9.0, 20.0])
 def test_broken_power_law_is_exact_wherever_the_break_is(broken, ebreak):
     f, table = broken
-    theta = table.values
+    theta = table.values.copy()
     theta[table.names.index("ebreak")] = ebreak
     value, jacobian = f(theta)
 
