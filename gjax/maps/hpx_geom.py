@@ -14,6 +14,8 @@ from astropy.coordinates import SkyCoord, frame_transform_graph
 from gjax.maps.axes import MapAxes
 from gjax.maps.axis import MapAxis
 from gjax.maps.coord import MapCoord, lonlat_deg
+from gjax.maps.geom import AbstractGeom, axis_coords, given_coords
+from gjax.maps.wcs_create import position_deg
 from gjax.maps.wcs_tools import deg_pair, pix_to_idx
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ __all__ = ["HpxGeom"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HpxGeom:
+class HpxGeom(AbstractGeom):
     """HEALPix pixels (Gorski et al. 2005, ApJ 622, 759), times non-spatial axes.
 
     Arrays on the geometry have the axes in reversed order in front of the pixels.
@@ -62,7 +64,6 @@ class HpxGeom:
     region: Any = None
     axes: MapAxes = MapAxes()  # noqa: RUF009 (immutable)
 
-    is_region = False
     is_hpx = True
 
     def __post_init__(self) -> None:
@@ -109,12 +110,8 @@ class HpxGeom:
             nside = nside_from_binsz(size)
         if width is not None and region is None:
             diameter = deg_pair(width, "width")[0]
-            position = skydir if skydir is not None else (0.0, 0.0)
-            if isinstance(position, SkyCoord):
-                lon, lat = lonlat_deg(position, SkyCoord(0, 0, unit="deg", frame=frame).frame)
-            else:
-                lon, lat = (np.asarray(float(value)) for value in position)
-            region = f"DISK({float(lon)},{float(lat)},{diameter / 2})"
+            lon, lat = position_deg(skydir, frame)
+            region = f"DISK({lon},{lat},{diameter / 2})"
         return cls(nside, nest, frame, region, MapAxes(axes or ()))
 
     def copy(self, **changes: Any) -> HpxGeom:
@@ -184,11 +181,6 @@ class HpxGeom:
         return self.region is None or self.npix == self.npix_max
 
     @property
-    def is_image(self) -> bool:
-        """Whether there are no axes besides the sky."""
-        return len(self.axes) == 0
-
-    @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape of arrays on the geometry: axes reversed, then pixels."""
         return (*self.axes.shape[::-1], self.npix)
@@ -245,21 +237,14 @@ class HpxGeom:
         sparse
             Return arrays that broadcast to the shape instead of (read-only views of) full ones.
         """
-        number = len(self.axes)
-        lead = (1,) * number
-        lon, lat = self._lonlat
-        data: dict[str, Any] = {"lon": lon.reshape((*lead, -1)), "lat": lat.reshape((*lead, -1))}
-        for i, axis in enumerate(self.axes):
-            values = axis.edges if mode == "edges" and axis.name == axis_name else axis.center
-            data[axis.name] = values.reshape((1,) * (number - 1 - i) + (-1,) + (1,) * (i + 1))
-        coords = MapCoord(data, frame=self.frame)
+        lead = (1,) * len(self.axes)
+        lon, lat = (values.reshape((*lead, -1)) for values in self._lonlat)
+        others = axis_coords(self.axes, [axis_name] if mode == "edges" and axis_name else [], behind=1)
+        coords = MapCoord({"lon": lon, "lat": lat, **others}, frame=self.frame)
         return coords if sparse else coords.broadcasted
 
     def _places(self, coords: Any) -> tuple[u.Quantity, u.Quantity, MapCoord]:
-        coords = MapCoord.create(coords, axis_names=self.axes.names)
-        missing = [name for name in self.axes.names if name not in coords]
-        if missing:
-            raise ValueError(f"coordinates for the axes {missing} are missing; given: {list(coords)}")
+        coords = given_coords(coords, self.axes)
         if coords.frame not in (None, self.frame):
             lon, lat = lonlat_deg(coords.skycoord, self._frame_object)
             return u.Quantity(lon, "deg"), u.Quantity(lat, "deg"), coords
@@ -389,30 +374,6 @@ class HpxGeom:
         return HpxNDMap(self, np.broadcast_to(selected.reshape((-1,) + (1,) * (index + 1)), self.data_shape).copy())
 
     # ---- derived geometries ----
-
-    def to_image(self) -> HpxGeom:
-        """Return the pixels without other axes."""
-        return self if self.is_image else self.copy(axes=MapAxes())
-
-    def to_cube(self, axes: Sequence[MapAxis]) -> HpxGeom:
-        """Return the geometry with axes appended."""
-        return self.copy(axes=self.axes + axes)
-
-    def drop(self, axis_name: str) -> HpxGeom:
-        """Return the geometry without one axis."""
-        return self.copy(axes=self.axes.drop(axis_name))
-
-    def squash(self, axis_name: str) -> HpxGeom:
-        """Return the geometry with one axis reduced to a single bin."""
-        return self.copy(axes=self.axes.squash(axis_name))
-
-    def replace_axis(self, axis: MapAxis) -> HpxGeom:
-        """Return the geometry with the axis of the same name replaced."""
-        return self.copy(axes=self.axes.replace(axis))
-
-    def slice_by_idx(self, slices: dict[str, slice]) -> HpxGeom:
-        """Return the geometry with axes sliced by name."""
-        return self.copy(axes=self.axes.slice_by_idx(slices))
 
     def cutout(self, position: SkyCoord, width: Any, **_: Any) -> HpxGeom:
         """Return the pixels whose centre lies in a disk.
@@ -551,11 +512,7 @@ class HpxGeom:
 
     def __repr__(self) -> str:
         part = "all sky" if self.region is None else f"{self.npix} pixels"
-        axes = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self.axes) or "none"
-        return f"HpxGeom(nside {self.nside}, {self.ordering.lower()}, {part} ({self.frame}); axes {axes})"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
+        return f"HpxGeom(nside {self.nside}, {self.ordering.lower()}, {part} ({self.frame}); axes {self._axes_text})"
 
 
 def nside_from_binsz(binsz: float) -> int:

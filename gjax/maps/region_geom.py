@@ -11,6 +11,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from gjax.maps.axes import MapAxes, MapAxis
+from gjax.maps.geom import AbstractGeom, axis_coords
 from gjax.maps.region_tools import make_region, make_tan_wcs, region_center, region_parts, region_radius
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RegionGeom"]
 
 
-class RegionGeom:
+class RegionGeom(AbstractGeom):
     """One region on the sky, seen in a tangent plane, with non-spatial axes.
 
     Parameters
@@ -45,7 +46,6 @@ class RegionGeom:
     """
 
     is_region = True
-    is_hpx = False
 
     def __init__(
         self,
@@ -257,30 +257,6 @@ class RegionGeom:
                     geom.__dict__[name] = self.__dict__[name]
         return geom
 
-    def to_image(self) -> RegionGeom:
-        """Return the region without other axes."""
-        return self.copy(axes=MapAxes())
-
-    def to_cube(self, axes: Sequence[MapAxis]) -> RegionGeom:
-        """Return the geometry with axes appended."""
-        return self.copy(axes=self._axes + axes)
-
-    def squash(self, axis_name: str) -> RegionGeom:
-        """Return the geometry with one axis reduced to a single bin."""
-        return self.copy(axes=self._axes.squash(axis_name))
-
-    def drop(self, axis_name: str) -> RegionGeom:
-        """Return the geometry without one axis."""
-        return self.copy(axes=self._axes.drop(axis_name))
-
-    def replace_axis(self, axis: MapAxis) -> RegionGeom:
-        """Return the geometry with the axis of the same name replaced."""
-        return self.copy(axes=self._axes.replace(axis))
-
-    def slice_by_idx(self, slices: dict[str, slice]) -> RegionGeom:
-        """Return the geometry with axes sliced by name."""
-        return self.copy(axes=self._axes.slice_by_idx(slices))
-
     def union(self, other: RegionGeom) -> RegionGeom:
         """Return the geometry of the union of the two regions, in the projection of the first."""
         if not self.axes.is_allclose(other.axes):
@@ -299,13 +275,8 @@ class RegionGeom:
         mode, axis_name
             With "edges" the named axis gives its edges instead of its centres.
         """
-        number = len(self._axes)
-        coords: dict[str, Any] = {}
-        for i, axis in enumerate(self._axes):
-            values = axis.edges if mode == "edges" and axis.name == axis_name else axis.center
-            coords[axis.name] = values.reshape((1,) * (number - 1 - i) + (-1,) + (1,) * (i + 2))
-        coords["skycoord"] = self.center_skydir.reshape((1,) * (number + 2))
-        return coords
+        coords = axis_coords(self._axes, [axis_name] if mode == "edges" and axis_name else [], behind=2)
+        return {**coords, "skycoord": self.center_skydir.reshape((1,) * self.ndim)}
 
     def plot_region(self, ax: Any = None, **options: Any) -> Any:
         """Outline the region; see `gjax.plot.plot_region_outline`.
@@ -343,11 +314,7 @@ class RegionGeom:
         if self._region is not None:
             center = self.center_skydir
             place = f" at {center.spherical.lon.deg:.4f}, {center.spherical.lat.deg:.4f} deg ({center.frame.name})"
-        axes = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self._axes) or "none"
-        return f"RegionGeom({kind}{place}; axes {axes})"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
+        return f"RegionGeom({kind}{place}; axes {self._axes_text})"
 
 
 def _circles_are_disjoint(circles: list[Any]) -> bool:

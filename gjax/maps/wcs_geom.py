@@ -16,15 +16,10 @@ from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 from gjax.maps.axes import MapAxes
 from gjax.maps.axis import MapAxis
 from gjax.maps.coord import MapCoord, lonlat_deg
-from gjax.maps.wcs_tools import (
-    deg_pair,
-    make_wcs,
-    moved_wcs,
-    overlap,
-    pix_to_idx,
-    pixel_solid_angles,
-    resampled_wcs,
-)
+from gjax.maps.geom import AbstractGeom, axis_coords, given_coords
+from gjax.maps.wcs_create import aligned_image, new_image, same_sky_options, square_options
+from gjax.maps.wcs_parts import cutout_box, margin, overlap_slices, whole_factor
+from gjax.maps.wcs_tools import moved_wcs, pix_to_idx, pixel_solid_angles, resampled_wcs
 
 if TYPE_CHECKING:
     from gjax.maps.wcs_map import WcsNDMap
@@ -33,7 +28,7 @@ __all__ = ["WcsGeom"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WcsGeom:
+class WcsGeom(AbstractGeom):
     """Pixels on the sky in a WCS projection, times non-spatial axes.
 
     Arrays on the geometry have the axes in reversed order in front of (lat, lon).
@@ -63,9 +58,6 @@ class WcsGeom:
     wcs: WCS
     npix: tuple[int, int] = (0, 0)
     axes: MapAxes = MapAxes()  # noqa: RUF009 (immutable)
-
-    is_region = False
-    is_hpx = False
 
     def __post_init__(self) -> None:
         npix: tuple[int, ...] = tuple(self.npix)
@@ -116,25 +108,7 @@ class WcsGeom:
         ValueError
             If sizes are not positive, or projection or frame is unknown.
         """
-        size = deg_pair(binsz, "binsz")
-        if npix is not None:
-            numbers = npix if isinstance(npix, tuple | list | np.ndarray) else (npix, npix)
-            number = (int(np.max(numbers[0])), int(np.max(numbers[-1])))
-        else:
-            wide = deg_pair(width, "width") if width is not None else (360.0, 180.0)
-            number = (int(np.rint(wide[0] / size[0])), int(np.rint(wide[1] / size[1])))
-        if min(number) < 1:
-            raise ValueError(f"an image needs at least one pixel along each side, got npix={number}")
-        if skydir is None:
-            crval = (0.0, 0.0)
-        elif isinstance(skydir, SkyCoord):
-            lon, lat = lonlat_deg(skydir, SkyCoord(0, 0, unit="deg", frame=frame).frame)
-            crval = (float(np.squeeze(lon)), float(np.squeeze(lat)))
-        else:
-            crval = tuple(float(u.Quantity(item, "deg").value) for item in skydir)  # type: ignore[assignment]
-        if not np.all(np.isfinite(crval)):
-            raise ValueError(f"the position of the map is not finite: {skydir}")
-        return cls(make_wcs(number, size, proj, frame, crval, refpix), number, MapAxes(axes or ()))
+        return cls(*new_image(npix, binsz, proj, frame, refpix, skydir, width), MapAxes(axes or ()))
 
     @classmethod
     def from_aligned(cls, geom: WcsGeom, skydir: Any, width: Any) -> WcsGeom:
@@ -147,12 +121,7 @@ class WcsGeom:
         skydir, width
             Centre and width of the new one.
         """
-        position = skydir if isinstance(skydir, SkyCoord) else SkyCoord(*skydir, unit="deg", frame=geom.frame)
-        scales = geom.pixel_scales.value
-        npix = tuple(int(np.round(w / s)) for w, s in zip(deg_pair(width, "width"), scales))
-        pix = geom.to_image().coord_to_pix(position)
-        start = tuple(-int(np.floor(-float(p[0]) + n / 2.0)) for p, n in zip(pix, npix))
-        return cls(moved_wcs(geom.wcs, start, npix), npix, geom.axes)  # type: ignore[arg-type]
+        return cls(*aligned_image(geom, skydir, width), geom.axes)
 
     @classmethod
     def from_header(cls, header: Any, axes: Sequence[MapAxis] | None = None) -> WcsGeom:
@@ -225,16 +194,6 @@ class WcsGeom:
     def ndim(self) -> int:
         """Number of array dimensions."""
         return len(self.axes) + 2
-
-    @property
-    def is_image(self) -> bool:
-        """Whether there are no axes besides the sky."""
-        return len(self.axes) == 0
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether every axis besides the sky has one bin."""
-        return all(axis.nbin == 1 for axis in self.axes)
 
     @property
     def is_allsky(self) -> bool:
@@ -337,24 +296,18 @@ class WcsGeom:
         if mode not in ("center", "edges"):
             raise ValueError(f"mode is {mode!r}, expected 'center' or 'edges'")
         names = ("lon", "lat") if axis_name is None else (axis_name,) if isinstance(axis_name, str) else axis_name
-        of_edges = [mode == "edges" and name in names for name in self.axes_names]
-        if of_edges[0] and of_edges[1]:
-            lon, lat = self._edges_lonlat
-        elif of_edges[0] or of_edges[1]:
-            lon, lat = self._world(*self._pixel_grid((of_edges[0], of_edges[1])))
+        edges = mode == "edges" and "lon" in names, mode == "edges" and "lat" in names
+        if edges[0] != edges[1]:
+            lon, lat = self._world(*self._pixel_grid(edges))
         else:
-            lon, lat = self._lonlat
-        number = len(self.axes)
-        data: dict[str, Any] = {"lon": lon, "lat": lat}
-        for i, axis in enumerate(self.axes):
-            values = axis.edges if of_edges[i + 2] else axis.center
-            if idx is not None:
-                data[axis.name] = values[[idx[i]]].reshape(1, 1)
-            else:
-                data[axis.name] = values.reshape((1,) * (number - 1 - i) + (-1,) + (1,) * (i + 2))
-        lead = (1,) * (number if idx is None else 0)
-        data["lon"], data["lat"] = lon.reshape(lead + lon.shape), lat.reshape(lead + lat.shape)
-        coords = MapCoord(data, frame=self.frame)
+            lon, lat = self._edges_lonlat if edges[0] else self._lonlat
+        others = axis_coords(self.axes, names if mode == "edges" else (), behind=2)
+        lead = (1,) * len(self.axes)
+        if idx is not None:
+            others = {name: values.ravel()[[i]].reshape(1, 1) for (name, values), i in zip(others.items(), idx)}
+            lead = ()
+        sky = {"lon": lon.reshape(lead + lon.shape), "lat": lat.reshape(lead + lat.shape)}
+        coords = MapCoord({**sky, **others}, frame=self.frame)
         if frame is not None and frame != self.frame:
             coords = coords.to_frame(frame)
         return coords if sparse else coords.broadcasted
@@ -362,13 +315,6 @@ class WcsGeom:
     def get_idx(self) -> tuple[np.ndarray, ...]:
         """Pixel numbers of all pixels, those of the sky first, in the shape of the data."""
         return tuple(np.indices(self.data_shape)[::-1])
-
-    def _as_coord(self, coords: Any) -> MapCoord:
-        coords = MapCoord.create(coords, axis_names=self.axes.names)
-        missing = [name for name in self.axes.names if name not in coords]
-        if missing:
-            raise ValueError(f"coordinates for the axes {missing} are missing; given: {list(coords)}")
-        return coords
 
     def coord_to_pix(self, coords: Any) -> tuple[np.ndarray, ...]:
         """Continuous pixel coordinates (x, y, axes ...); pixel centres are the integers, from 0.
@@ -385,7 +331,7 @@ class WcsGeom:
             # Positions go to the frame of the geometry at once.
             lon, lat = lonlat_deg(coords["skycoord"], self._celestial_frame)
             coords = {**{k: v for k, v in coords.items() if k != "skycoord"}, "lon": lon, "lat": lat}
-        coords = self._as_coord(coords)
+        coords = given_coords(coords, self.axes)
         if coords.frame not in (None, self.frame):
             lon, lat = lonlat_deg(coords.skycoord, self._celestial_frame)
         else:
@@ -528,46 +474,6 @@ class WcsGeom:
 
     # ---- derived geometries ----
 
-    def to_image(self) -> WcsGeom:
-        """Return the image without other axes."""
-        return self if self.is_image else self.copy(axes=MapAxes())
-
-    def to_cube(self, axes: Sequence[MapAxis]) -> WcsGeom:
-        """Return the geometry with axes appended."""
-        return self.copy(axes=self.axes + axes)
-
-    def drop(self, axis_name: str) -> WcsGeom:
-        """Return the geometry without one axis."""
-        return self.copy(axes=self.axes.drop(axis_name))
-
-    def squash(self, axis_name: str) -> WcsGeom:
-        """Return the geometry with one axis reduced to a single bin."""
-        return self.copy(axes=self.axes.squash(axis_name))
-
-    def replace_axis(self, axis: MapAxis) -> WcsGeom:
-        """Return the geometry with the axis of the same name replaced."""
-        return self.copy(axes=self.axes.replace(axis))
-
-    def resample_axis(self, axis: MapAxis) -> WcsGeom:
-        """Return the geometry with bins merged to those of a coarser axis of the same name."""
-        from gjax.maps.axis_tools import merged_axis
-
-        return self.replace_axis(merged_axis(self.axes[axis.name], axis)[0])
-
-    def slice_by_idx(self, slices: dict[str, slice]) -> WcsGeom:
-        """Return the geometry with axes sliced by name."""
-        return self.copy(axes=self.axes.slice_by_idx(slices))
-
-    def rename_axes(self, names: Sequence[str], new_names: Sequence[str]) -> WcsGeom:
-        """Return the geometry with axes renamed.
-
-        Parameters
-        ----------
-        names, new_names
-            Old and new names, of the same number.
-        """
-        return self.copy(axes=self.axes.rename_axes(names, new_names))
-
     def _part(self, start: tuple[int, int], npix: tuple[int, int]) -> WcsGeom:
         geom = WcsGeom(moved_wcs(self.wcs, start, npix), npix, self.axes)
         if min(start) >= 0 and all(s + n <= total for s, n, total in zip(start, npix, self.npix)):
@@ -603,25 +509,7 @@ class WcsGeom:
         ValueError
             If nothing overlaps, or the cutout sticks out with "strict".
         """
-        if mode not in ("trim", "partial", "strict"):
-            raise ValueError(f"mode is {mode!r}, expected 'trim', 'partial' or 'strict'")
-        sizes = np.maximum(np.array(deg_pair(width, "width")) / self.pixel_scales.value, min_npix)
-        if odd_npix:
-            sizes = np.ceil(np.round(sizes, 6)) // 2 * 2 + 1
-        npix = np.maximum(np.round(sizes).astype(int), 1)
-        pix = np.array([float(np.squeeze(p)) for p in self.to_image().coord_to_pix(position)])
-        where = f"a cutout of {npix[0]} x {npix[1]} pixels at {position.to_string('hmsdms')}"
-        if not np.all(np.isfinite(pix)):
-            raise ValueError(f"{where} lies outside the projection")
-        start = np.ceil(pix - npix / 2.0).astype(int)
-        stop = start + npix
-        if np.any(stop <= 0) or np.any(start >= self.npix):
-            raise ValueError(f"{where} does not overlap with the map around {self.center_skydir.to_string('hmsdms')}")
-        if mode == "strict" and (np.any(start < 0) or np.any(stop > self.npix)):
-            raise ValueError(f"{where} sticks out of the map")
-        if mode == "trim":
-            start, stop = np.maximum(start, 0), np.minimum(stop, self.npix)
-        return self._part((int(start[0]), int(start[1])), (int(stop[0] - start[0]), int(stop[1] - start[1])))
+        return self._part(*cutout_box(self, position, width, mode, odd_npix, min_npix))
 
     def overlap_slices(self, other: WcsGeom) -> tuple[Any, Any]:
         """Slices (lat, lon) of this image and of another on the same pixels, where they overlap.
@@ -636,11 +524,7 @@ class WcsGeom:
         ValueError
             If pixels do not coincide, or nothing overlaps.
         """
-        if not self.is_same_projection(other):
-            raise ValueError(f"the pixels of {other!r} do not coincide with those of {self!r}")
-        shift = self.wcs.wcs.crpix - other.wcs.wcs.crpix
-        start = np.rint(shift).astype(int)
-        return overlap(self.npix[::-1], other.npix[::-1], (int(start[1]), int(start[0])))
+        return overlap_slices(self, other)
 
     def cutout_slices(self, geom: WcsGeom) -> dict[str, Any]:
         """Slices of a parent geometry and of this cutout of it: "parent-slices" and "cutout-slices"."""
@@ -655,7 +539,7 @@ class WcsGeom:
         pad_width
             Pixels (or an angle) to add on each side, or (lon, lat).
         """
-        x, y = self._margin(pad_width)
+        x, y = margin(self, pad_width)
         return self._part((-x, -y), (self.npix[0] + 2 * x, self.npix[1] + 2 * y))
 
     def crop(self, crop_width: Any) -> WcsGeom:
@@ -666,17 +550,8 @@ class WcsGeom:
         crop_width
             Pixels (or an angle) to remove on each side, or (lon, lat).
         """
-        x, y = self._margin(crop_width)
+        x, y = margin(self, crop_width)
         return self._part((x, y), (self.npix[0] - 2 * x, self.npix[1] - 2 * y))
-
-    def _margin(self, width: Any) -> tuple[int, int]:
-        width = u.Quantity(width) if isinstance(width, str) else width
-        if isinstance(width, u.Quantity) and width.unit.is_equivalent("deg"):
-            width = np.broadcast_to(width.to_value("deg"), 2) / self.pixel_scales.value
-        pair = np.rint(np.broadcast_to(np.asarray(width, dtype=float), 2)).astype(int)
-        if np.any(pair < 0):
-            raise ValueError(f"a margin cannot be negative, got {width}")
-        return int(pair[0]), int(pair[1])
 
     def upsample(self, factor: int, axis_name: str | None = None) -> WcsGeom:
         """Return the geometry with every pixel (or every bin of an axis) split.
@@ -688,7 +563,7 @@ class WcsGeom:
         axis_name
             Axis to split; the sky by default.
         """
-        factor = _whole(factor)
+        factor = whole_factor(factor)
         if axis_name is not None:
             return self.copy(axes=self.axes.upsample(factor, axis_name))
         npix = (self.npix[0] * factor, self.npix[1] * factor)
@@ -709,7 +584,7 @@ class WcsGeom:
         ValueError
             If the number of pixels is not a multiple of ``factor``.
         """
-        factor = _whole(factor)
+        factor = whole_factor(factor)
         if axis_name is not None:
             return self.copy(axes=self.axes.downsample(factor, axis_name))
         if self.npix[0] % factor or self.npix[1] % factor:
@@ -725,14 +600,7 @@ class WcsGeom:
         binsz
             New pixel size [deg, Quantity or string], or (lon, lat).
         """
-        return WcsGeom.create(
-            binsz=binsz,
-            proj=self.projection,
-            frame=self.frame,
-            axes=self.axes,
-            skydir=self.center_skydir,
-            width=tuple(self.width[:, 0].value),
-        )
+        return WcsGeom.create(binsz=binsz, width=tuple(self.width[:, 0].value), **same_sky_options(self))
 
     def to_odd_npix(self, max_radius: Any = None) -> WcsGeom:
         """Return a square geometry around the centre with an odd number of pixels.
@@ -742,25 +610,11 @@ class WcsGeom:
         max_radius
             Half its width (Quantity or string); by default the width of the image.
         """
-        return self._square(max_radius, odd=True)
+        return WcsGeom.create(**square_options(self, max_radius, odd=True))
 
     def to_even_npix(self) -> WcsGeom:
         """Return a square geometry around the centre with an even number of pixels."""
-        return self._square(None, odd=False)
-
-    def _square(self, max_radius: Any, odd: bool) -> WcsGeom:
-        width = self.width.max() if max_radius is None else 2 * u.Quantity(max_radius)
-        binsz = float(self.pixel_scales.max().value)
-        number = int(np.ceil(np.round(width.to_value("deg") / binsz, 6)))
-        number = number // 2 * 2 + 1 if odd else (number + 1) // 2 * 2
-        return WcsGeom.create(
-            npix=number,
-            binsz=binsz,
-            proj=self.projection,
-            frame=self.frame,
-            axes=self.axes,
-            skydir=self.center_skydir,
-        )
+        return WcsGeom.create(**square_options(self, None, odd=False))
 
     # ---- comparison and display ----
 
@@ -845,17 +699,7 @@ class WcsGeom:
     def __repr__(self) -> str:
         lon, lat = lonlat_deg(self.center_skydir, self._celestial_frame)
         width = self.width[:, 0].value
-        axes = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self.axes) or "none"
         return (
             f"WcsGeom({self.npix[0]} x {self.npix[1]} pixels, {width[0]:.4g} x {width[1]:.4g} deg {self.projection} at "
-            f"{float(lon):.4f}, {float(lat):.4f} deg ({self.frame}); axes {axes})"
+            f"{float(lon):.4f}, {float(lat):.4f} deg ({self.frame}); axes {self._axes_text})"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>"
-
-
-def _whole(factor: Any) -> int:
-    if int(factor) != factor or factor < 1:
-        raise ValueError(f"expected a whole factor of at least 1, got {factor}")
-    return int(factor)

@@ -12,6 +12,7 @@ from gjax.maps.axis import MapAxis
 from gjax.maps.coord import MapCoord
 from gjax.maps.nd_map import Map, to_value
 from gjax.maps.wcs_geom import WcsGeom
+from gjax.maps.wcs_parts import margin
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -283,7 +284,7 @@ class WcsNDMap(Map):
         cval
             Value of new pixels for "constant".
         """
-        x, y = self._geom._margin(pad_width)
+        x, y = margin(self._geom, pad_width)
         width = [(0, 0)] * len(self._geom.axes) + [(y, y), (x, x)]
         options: dict[str, Any] = {"constant_values": cval} if mode == "constant" else {}
         data = np.pad(self._data, width, mode=mode, **options)  # type: ignore[call-overload]

@@ -9,6 +9,7 @@ import numpy as np
 
 from gjax.maps.axis_tools import energy_selection
 from gjax.maps.region_tools import region_parts
+from gjax.maps.wcs_parts import margin
 
 if TYPE_CHECKING:
     from gjax.maps.wcs_geom import WcsGeom
@@ -135,7 +136,7 @@ def boundary_mask(geom: WcsGeom, width: Any) -> WcsNDMap:
     """
     from gjax.maps.wcs_map import WcsNDMap
 
-    x, y = geom._margin(width)
+    x, y = margin(geom, width)
     data = np.zeros(geom.data_shape, dtype=bool)
     data[..., y : geom.npix[1] - y, x : geom.npix[0] - x] = True
     return WcsNDMap(geom, data)
