@@ -391,6 +391,27 @@ class HpxGeom(AbstractGeom):
             raise ValueError(f"no pixel lies within {np.max(diameter) / 2} of {position.to_string('hmsdms')}")
         return self.copy(region=self.ipix[inside])
 
+    def overlap_slices(self, other: HpxGeom) -> tuple[Any, Any]:
+        """Indices of the pixels of this geometry and of another that numbers the sky alike, where they overlap.
+
+        Parameters
+        ----------
+        other
+            Geometry such as a cutout.
+
+        Raises
+        ------
+        ValueError
+            If the numbering differs, or nothing overlaps.
+        """
+        if not self.is_same_projection(other):
+            raise ValueError(f"cannot stack pixels of {other!r} on those of {self!r}: they do not coincide")
+        place = self.global_to_local(other.ipix)
+        inside = np.flatnonzero(place >= 0)
+        if not inside.size:
+            raise ValueError("the two maps do not overlap")
+        return (place[inside],), (inside,)
+
     def to_nside(self, nside: int) -> HpxGeom:
         """Return the geometry at another resolution (of a partial sky: the pixels inside, or those that hold them)."""
         if self.region is None or isinstance(self.region, str):

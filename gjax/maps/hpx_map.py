@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import numpy as np
 
+from gjax.maps.arithmetic import to_value
 from gjax.maps.axis import MapAxis
 from gjax.maps.coord import MapCoord
 from gjax.maps.hpx_geom import HpxGeom
-from gjax.maps.nd_map import Map, to_value
+from gjax.maps.nd_map import Map
+from gjax.maps.pixel_map import AbstractPixelMap
 from gjax.maps.scales import SCALES
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["HpxNDMap"]
 
 
-class HpxNDMap(Map):
+class HpxNDMap(AbstractPixelMap):
     """Values with a unit on HEALPix pixels, times other axes; see `Map` for the arguments.
 
     Examples
@@ -90,18 +92,6 @@ class HpxNDMap(Map):
             given = np.broadcast_to(weights, inside.shape)[inside]
         np.add.at(data, tuple(i[inside] for i in index[::-1]), given)
         return self.copy(data=data)
-
-    def fill_events(self, events: Any, weights: Any = None) -> HpxNDMap:
-        """Return a map to which the events inside are added.
-
-        Parameters
-        ----------
-        events
-            An `~gjax.data.EventList` (anything with ``map_coord(geom)``).
-        weights
-            One number per event.
-        """
-        return self.fill_by_coord(events.map_coord(self._geom), weights=weights)
 
     def get_by_coord(self, coords: Any, fill_value: Any = np.nan) -> np.ndarray:
         """Values of the pixels that hold coordinates.
@@ -201,36 +191,6 @@ class HpxNDMap(Map):
         """
         geom = self._geom.cutout(position, width)
         return self.copy(geom=geom, data=self._data[..., self._geom.global_to_local(geom.ipix)])
-
-    def stack(self, other: HpxNDMap, weights: Any = None, nan_to_num: bool = True) -> HpxNDMap:
-        """Return the map with another, on some of its pixels, added in its place.
-
-        Parameters
-        ----------
-        other
-            Map with the same axes and numbering.
-        weights
-            Map on the pixels of ``other`` (or array) multiplied with it first.
-        nan_to_num
-            Count values that are not finite as zero.
-        """
-        if not self._geom.is_aligned(other.geom):
-            raise ValueError(f"cannot stack a map on {other.geom!r} on one on {self._geom!r}")
-        place = self._geom.global_to_local(other.geom.ipix)
-        inside = place >= 0
-        if not inside.any():
-            raise ValueError("the two maps do not overlap")
-        values = other.data if self.is_bool else to_value(other.quantity, self._unit, "map")
-        if weights is not None:
-            values = values * np.asarray(weights.data if isinstance(weights, Map) else weights)
-        if nan_to_num and not self.is_bool:
-            values = np.where(np.isfinite(values), values, 0.0)
-        data = self._data.copy()
-        if self.is_bool:
-            data[..., place[inside]] |= values[..., inside].astype(bool)
-        else:
-            data[..., place[inside]] += values[..., inside]
-        return self.copy(data=data)
 
     def upsample(self, factor: int, preserve_counts: bool = True) -> HpxNDMap:
         """Return the map with every pixel split.
@@ -367,18 +327,6 @@ class HpxNDMap(Map):
             data[index] = func(values[index][inside & chosen[index]])
         return RegionNDMap(geom, data[..., np.newaxis, np.newaxis], unit=self._unit, meta=self.meta)
 
-    def get_spectrum(
-        self, region: Any = None, func: Callable[..., Any] = np.nansum, weights: Any = None
-    ) -> RegionNDMap:
-        """Return the spectrum in a region; see `to_region_nd_map`.
-
-        Parameters
-        ----------
-        region, func, weights
-            See `to_region_nd_map`.
-        """
-        return self.to_region_nd_map(region, func, weights)
-
     def sample_coord(self, n_events: int, rng: Any = 0) -> MapCoord:
         """Draw coordinates with probabilities in proportion to the values; places are pixel centres.
 
@@ -413,36 +361,6 @@ class HpxNDMap(Map):
         from gjax.plot.map_objects import plot_hpx_map
 
         return plot_hpx_map(self, ax=ax, regions=regions, **options)
-
-    def plot_grid(self, *, columns: int = 3, figure: Any = None, regions: Any = None, **options: Any) -> Any:
-        """Draw all images of a map with one axis besides the sky.
-
-        Parameters
-        ----------
-        columns
-            Images in a row.
-        figure
-            Figure to draw on; a new one if None.
-        regions, **options
-            See `plot`.
-        """
-        from gjax.plot.map_objects import plot_grid
-
-        return plot_grid(self, columns=columns, figure=figure, regions=regions, **options)
-
-    def plot_interactive(self, *, figure: Any = None, regions: Any = None, **options: Any) -> Any:
-        """Draw the map one image at a time with sliders.
-
-        Parameters
-        ----------
-        figure
-            Figure to draw on; one of the pyplot session if None.
-        regions, **options
-            See `plot`.
-        """
-        from gjax.plot.map_objects import plot_interactive
-
-        return plot_interactive(self, figure=figure, regions=regions, **options)
 
 
 def _finite_places(coords: Any) -> Any:

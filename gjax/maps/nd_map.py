@@ -9,7 +9,7 @@ from typing import Any, Self
 import astropy.units as u
 import numpy as np
 
-from gjax.errors import UnitError
+from gjax.maps.arithmetic import check_place, join_maps, product, same_unit, to_value
 from gjax.maps.axis import MapAxis
 
 __all__ = ["Map"]
@@ -203,62 +203,51 @@ class Map:
         """Return the map in another unit."""
         return self.copy(data=to_value(self.quantity, u.Unit(unit), "map"), unit=unit)
 
+    # ---- filling ----
+
+    def fill_by_coord(self, coords: Any, weights: Any = None) -> Self:
+        """Return a map in which every coordinate inside adds one (or its weight) to its bin.
+
+        Parameters
+        ----------
+        coords
+            Mapping with "skycoord" and one entry per axis.
+        weights
+            Array in the shape of the coordinates.
+        """
+        raise NotImplementedError
+
+    def fill_events(self, events: Any, weights: Any = None) -> Self:
+        """Return a map to which the events inside are added.
+
+        Parameters
+        ----------
+        events
+            An `~gjax.data.EventList` (anything with ``map_coord(geom)``).
+        weights
+            One number per event.
+        """
+        return self.fill_by_coord(events.map_coord(self._geom), weights=weights)
+
     # ---- arithmetic ----
 
-    def _operand(self, other: Any) -> Any:
-        if isinstance(other, Map):
-            self._check_place(other)
-            return other.quantity
-        return other if isinstance(other, u.Quantity) else np.asarray(other)
-
-    def _check_place(self, other: Map) -> None:
-        if other.geom is self._geom:
-            return
-        try:
-            fits = np.broadcast_shapes(self._data.shape, other.data.shape) == self._data.shape
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(f"maps of shape {self._data.shape} and {other.data.shape} do not combine")
-        if self._geom.is_region and other.geom.is_region:
-            return
-        if type(self._geom) is not type(other.geom) or not self._geom.is_same_sky(other.geom):
-            raise ValueError(f"maps on different places of the sky do not combine: {self._geom} and {other.geom}")
-
-    def _same_unit(self, other: Any) -> np.ndarray:
-        operand = self._operand(other)
-        if not isinstance(operand, u.Quantity):
-            # A bare number means "in the unit of this map".
-            return operand
-        return to_value(operand, self._unit, "operand")
-
-    def _product(self, other: Any, function: Callable[[Any, Any], Any], *, reverse: bool = False) -> Self:
-        operand = self._operand(other)
-        unit = operand.unit if isinstance(operand, u.Quantity) else u.dimensionless_unscaled
-        value = operand.value if isinstance(operand, u.Quantity) else operand
-        pair, units = (self._data, value), (self._unit, unit)
-        if reverse:
-            pair, units = pair[::-1], units[::-1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.copy(data=function(*pair), unit=function(*units))
-
     def __add__(self, other: Any) -> Self:
-        return self.copy(data=self._data + self._same_unit(other))
+        return self.copy(data=self._data + same_unit(self, other))
 
     def __sub__(self, other: Any) -> Self:
-        return self.copy(data=self._data - self._same_unit(other))
+        return self.copy(data=self._data - same_unit(self, other))
 
     def __rsub__(self, other: Any) -> Self:
-        return self.copy(data=self._same_unit(other) - self._data)
+        return self.copy(data=same_unit(self, other) - self._data)
 
     def __mul__(self, other: Any) -> Self:
-        return self._product(other, lambda a, b: a * b)
+        return product(self, other, lambda a, b: a * b)
 
     def __truediv__(self, other: Any) -> Self:
-        return self._product(other, lambda a, b: a / b)
+        return product(self, other, lambda a, b: a / b)
 
     def __rtruediv__(self, other: Any) -> Self:
-        return self._product(other, lambda a, b: a / b, reverse=True)
+        return product(self, other, lambda a, b: a / b, reverse=True)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -267,7 +256,7 @@ class Map:
         return self.copy(data=-self._data)
 
     def _compare(self, other: Any, function: Callable[[Any, Any], Any]) -> Self:
-        return self.copy(data=function(self._data, self._same_unit(other)), unit="")
+        return self.copy(data=function(self._data, same_unit(self, other)), unit="")
 
     def __gt__(self, other: Any) -> Self:
         return self._compare(other, np.greater)
@@ -291,7 +280,7 @@ class Map:
 
     def _bare(self, other: Any) -> np.ndarray:
         if isinstance(other, Map):
-            self._check_place(other)
+            check_place(self, other)
             return other.data
         return np.asarray(other)
 
@@ -322,7 +311,7 @@ class Map:
         """
         if not self._geom.is_allclose(other.geom) or not self._unit.is_equivalent(other.unit):
             return False
-        return bool(np.allclose(self._data, self._same_unit(other), rtol=rtol, atol=atol, equal_nan=True))
+        return bool(np.allclose(self._data, same_unit(self, other), rtol=rtol, atol=atol, equal_nan=True))
 
     # ---- axes ----
 
@@ -527,22 +516,7 @@ class Map:
         axis_name
             Instead: axis that the maps have, whose bins follow each other.
         """
-        from gjax.maps.axis_tools import joined_axis
-
-        first = maps[0]
-        data = [to_value(m.quantity, first.unit, "map") if not m.is_bool else m.data for m in maps]
-        for other in maps[1:]:
-            if not first.geom.is_region and not first.geom.is_same_sky(other.geom):
-                raise ValueError("maps on different places of the sky cannot be joined")
-        if axis is not None:
-            if axis.nbin != len(maps):
-                raise ValueError(f"{len(maps)} maps for an axis of {axis.nbin} bins")
-            return first.copy(geom=first.geom.to_cube([axis]), data=np.stack(data))
-        if axis_name is None:
-            raise ValueError("give the new axis, or the name of the axis to join")
-        joined = joined_axis([m.geom.axes[axis_name] for m in maps])
-        dimension = first._dimension(axis_name)
-        return first.copy(geom=first.geom.replace_axis(joined), data=np.concatenate(data, axis=dimension))
+        return join_maps(maps, axis, axis_name)
 
     def __repr__(self) -> str:
         unit = f" {self._unit}" if str(self._unit) else ""
@@ -552,24 +526,3 @@ class Map:
         from html import escape
 
         return f"<pre>{escape(repr(self))}</pre>"
-
-
-def to_value(quantity: u.Quantity, unit: u.UnitBase, what: str) -> np.ndarray:
-    """Value of a quantity in a unit, with an error that says what was expected.
-
-    Parameters
-    ----------
-    quantity, unit
-        What to convert, and to which unit.
-    what
-        Word for the message.
-
-    Examples
-    --------
-    >>> to_value([2.0] * u.m, u.Unit("cm"), "length")
-    array([200.])
-    """
-    try:
-        return quantity.to_value(unit)
-    except u.UnitConversionError as error:
-        raise UnitError(f"{what} in {str(quantity.unit)!r}, expected a unit like {str(unit)!r}") from error

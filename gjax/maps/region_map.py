@@ -92,18 +92,6 @@ class RegionNDMap(Map):
         counts = np.bincount(flat, weights=given, minlength=int(np.prod(shape)))
         return self.copy(data=data + counts.reshape(data.shape))
 
-    def fill_events(self, events: Any, weights: Any = None) -> RegionNDMap:
-        """Return a map to which the events inside the region are added.
-
-        Parameters
-        ----------
-        events
-            An `~gjax.data.EventList` (anything with ``map_coord(geom)``).
-        weights
-            One number per event.
-        """
-        return self.fill_by_coord(events.map_coord(self._geom), weights=weights)
-
     def get_by_coord(self, coords: dict[str, Any]) -> np.ndarray:
         """Values of the bins that hold the coordinates (NaN outside; False for masks)."""
         bins, inside = self._bins(coords)

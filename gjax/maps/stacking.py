@@ -7,7 +7,8 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 
-from gjax.maps.nd_map import Map, to_value
+from gjax.maps.arithmetic import to_value
+from gjax.maps.nd_map import Map
 
 __all__ = ["add_to_array"]
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import numpy as np
 
+from gjax.maps.arithmetic import to_value
 from gjax.maps.axis import MapAxis
 from gjax.maps.coord import MapCoord
-from gjax.maps.nd_map import Map, to_value
+from gjax.maps.nd_map import Map
+from gjax.maps.pixel_map import AbstractPixelMap
 from gjax.maps.wcs_geom import WcsGeom
 from gjax.maps.wcs_parts import margin
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["WcsNDMap"]
 
 
-class WcsNDMap(Map):
+class WcsNDMap(AbstractPixelMap):
     """Values with a unit on the pixels of a WCS projection, times other axes; see `Map` for the arguments.
 
     Examples
@@ -102,18 +104,6 @@ class WcsNDMap(Map):
         # Events are few compared to pixels: this is several times faster than a histogram of all pixels.
         np.add.at(data.reshape(-1), flat[inside], given)
         return self.copy(data=data)
-
-    def fill_events(self, events: Any, weights: Any = None) -> WcsNDMap:
-        """Return a map to which the events inside are added.
-
-        Parameters
-        ----------
-        events
-            An `~gjax.data.EventList` (anything with ``map_coord(geom)``).
-        weights
-            One number per event.
-        """
-        return self.fill_by_coord(events.map_coord(self._geom), weights=weights)
 
     def get_by_idx(self, idx: Sequence[Any]) -> np.ndarray:
         """Values of pixels by number (x, y, axes ...)."""
@@ -248,29 +238,6 @@ class WcsNDMap(Map):
         data = np.zeros(geom.data_shape, dtype=self._data.dtype)
         data[(..., *here)] = self._data[(..., *parent)]
         return self.copy(geom=geom, data=data)
-
-    def stack(self, other: WcsNDMap, weights: Any = None, nan_to_num: bool = True) -> WcsNDMap:
-        """Return the map with another, on the same pixels, added in its place.
-
-        Parameters
-        ----------
-        other
-            Map with the same axes whose pixels coincide, such as a cutout.
-        weights
-            Map on the pixels of ``other`` (or mask) multiplied with it first.
-        nan_to_num
-            Count values that are not finite as zero.
-
-        Raises
-        ------
-        ValueError
-            If the pixels or axes differ.
-        """
-        from gjax.maps.stacking import add_to_array
-
-        data = self._data.copy()
-        add_to_array(data, self._geom, self._unit, other, weights=weights, nan_to_num=nan_to_num)
-        return self.copy(data=data)
 
     def pad(self, pad_width: Any, mode: str = "constant", cval: Any = 0) -> WcsNDMap:
         """Return a larger map.
@@ -481,18 +448,6 @@ class WcsNDMap(Map):
 
         return to_region_nd_map(self, region, func, weights, method)
 
-    def get_spectrum(
-        self, region: Any = None, func: Callable[..., Any] = np.nansum, weights: Any = None
-    ) -> RegionNDMap:
-        """Return the spectrum in a region; see `to_region_nd_map`.
-
-        Parameters
-        ----------
-        region, func, weights
-            See `to_region_nd_map`.
-        """
-        return self.to_region_nd_map(region, func, weights)
-
     # ---- random numbers ----
 
     def sample_coord(self, n_events: int, rng: Any = 0) -> MapCoord:
@@ -533,36 +488,6 @@ class WcsNDMap(Map):
         if self.is_bool and not options and regions is None and ax is None:
             return plot_map_mask(self)
         return plot_wcs_map(self, ax=ax, regions=regions, **options)
-
-    def plot_grid(self, *, columns: int = 3, figure: Any = None, regions: Any = None, **options: Any) -> Any:
-        """Draw all images of a map with one axis besides the sky; see `gjax.plot.map_objects.plot_grid`.
-
-        Parameters
-        ----------
-        columns
-            Images in a row.
-        figure
-            Figure to draw on; a new one if None.
-        regions, **options
-            See `plot`.
-        """
-        from gjax.plot.map_objects import plot_grid
-
-        return plot_grid(self, columns=columns, figure=figure, regions=regions, **options)
-
-    def plot_interactive(self, *, figure: Any = None, regions: Any = None, **options: Any) -> Any:
-        """Draw the map one image at a time with sliders; see `gjax.plot.plot_interactive`.
-
-        Parameters
-        ----------
-        figure
-            Figure to draw on; one of the pyplot session if None.
-        regions, **options
-            See `plot`.
-        """
-        from gjax.plot.map_objects import plot_interactive
-
-        return plot_interactive(self, figure=figure, regions=regions, **options)
 
     def plot_mask(self, ax: Any = None, **options: Any) -> Any:
         """Shade an image where this mask is False; see `gjax.plot.plot_map_mask`.
