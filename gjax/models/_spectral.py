@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import inspect
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.models._integrate import gauss_legendre
+from gjax.models._registry import classes_by_tag, find_class, register
 from gjax.parameters import Parameter, fill, freeze_tree, name_parameter_fields, parameter_paths
 from gjax.units import DNDE, attach_unit, to_canonical
 
@@ -48,14 +48,7 @@ class AbstractSpectralModel(eqx.Module):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         name_parameter_fields(cls)
-        if inspect.isabstract(cls):
-            return
-        names = {cls.__dict__.get("tag", ""), cls.__name__} - {""}
-        for name in names & set(_REGISTRY):
-            taken = _REGISTRY[name]
-            if (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
-                raise ValueError(f"the name {name!r} is taken by the model {taken.__module__}.{taken.__name__}")
-        _REGISTRY.update(dict.fromkeys(names, cls))
+        register(_REGISTRY, cls)
 
     @abc.abstractmethod
     def evaluate(self, energy: Array) -> Array:
@@ -136,9 +129,7 @@ def spectral_model_class(tag: str) -> type[AbstractSpectralModel]:
     KeyError
         If there is none; the message lists the tags.
     """
-    if tag not in _REGISTRY:
-        raise KeyError(f"spectral model {tag!r} is unknown; there are: {', '.join(sorted(spectral_models()))}")
-    return _REGISTRY[tag]
+    return find_class(_REGISTRY, "spectral model", tag)
 
 
 def spectral_models() -> dict[str, type[AbstractSpectralModel]]:
@@ -149,4 +140,4 @@ def spectral_models() -> dict[str, type[AbstractSpectralModel]]:
     >>> "pl" in spectral_models()
     True
     """
-    return {cls.tag or cls.__name__: cls for cls in _REGISTRY.values()}
+    return classes_by_tag(_REGISTRY)
