@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import inspect
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -12,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from gjax.models._pixels import PixelNodes
+from gjax.models._registry import classes_by_tag, find_class, register
 from gjax.models._sphere import (
     FRAMES,
     RAD,
@@ -71,14 +71,7 @@ class AbstractSpatialModel(eqx.Module):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         name_parameter_fields(cls)
-        if inspect.isabstract(cls):
-            return
-        names = {cls.__dict__.get("tag", ""), cls.__name__} - {""}
-        for name in names & set(_REGISTRY):
-            taken = _REGISTRY[name]
-            if (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
-                raise ValueError(f"the name {name!r} is taken by the model {taken.__module__}.{taken.__name__}")
-        _REGISTRY.update(dict.fromkeys(names, cls))
+        register(_REGISTRY, cls)
 
     @abc.abstractmethod
     def evaluate(self, lon: Array, lat: Array) -> Array:
@@ -263,9 +256,7 @@ def spatial_model_class(tag: str) -> type[AbstractSpatialModel]:
     KeyError
         If there is none; the message lists the tags.
     """
-    if tag not in _REGISTRY:
-        raise KeyError(f"spatial model {tag!r} is unknown; there are: {', '.join(sorted(spatial_models()))}")
-    return _REGISTRY[tag]
+    return find_class(_REGISTRY, "spatial model", tag)
 
 
 def spatial_models() -> dict[str, type[AbstractSpatialModel]]:
@@ -276,4 +267,4 @@ def spatial_models() -> dict[str, type[AbstractSpatialModel]]:
     >>> "gauss" in spatial_models()
     True
     """
-    return {cls.tag or cls.__name__: cls for cls in _REGISTRY.values()}
+    return classes_by_tag(_REGISTRY)
