@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from regions import CircleSkyRegion
 
 import gjax
+from benchmarks.parity.cube_inputs import empty_cube, exclusion_mask, read_runs, reduce_runs, stack
 from benchmarks.parity.cubes import (
     compare_cube,
     compare_cube_fit,
@@ -22,34 +21,18 @@ from benchmarks.parity.cubes import (
 from benchmarks.parity.inputs import Inputs
 from benchmarks.parity.reference_recipe import ReferenceRecipe
 from benchmarks.parity.report import Report
-from gjax.data import DataStore
+from benchmarks.speed.cube_cases import RECIPES
 from gjax.datasets import MapDataset
-from gjax.datasets.map_stacking import stack_map_datasets
-from gjax.makers import FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
-from gjax.maps import MapAxis, WcsGeom
 
-OBS_IDS = (23523, 23526, 23559, 23592)
+RECIPE = RECIPES["crab_3d"]
 CRAB = SkyCoord(83.63, 22.01, unit="deg", frame="icrs")
 
 
 def reduce(inputs: Inputs) -> tuple[list[MapDataset], list[MapDataset], MapDataset, Any]:
     """Return the runs before and after their background is scaled, the stack of these, and the exclusion mask."""
-    observations = DataStore.from_dir(inputs.file("hess-dl3-dr1")).get_observations(OBS_IDS)
-    energy = MapAxis.from_energy_bounds("0.5 TeV", "50 TeV", nbin=16)
-    energy_true = MapAxis.from_energy_bounds("0.3 TeV", "100 TeV", nbin=31, name="energy_true")
-    geom = WcsGeom.create(skydir=CRAB, width=5, binsz=0.02, proj="TAN", frame="icrs", axes=[energy])
-    empty = MapDataset.create(geom, energy_axis_true=energy_true, name="stacked")
-    exclusion = geom.to_image().region_mask([CircleSkyRegion(CRAB, 0.3 * u.deg)], inside=False)
-    makers: list[Any] = [MapDatasetMaker(), SafeMaskMaker(methods=["offset-max", "aeff-default"], offset_max="2.5 deg")]
-    scale = FoVBackgroundMaker(method="fit", exclusion_mask=exclusion)
-    raw, scaled = [], []
-    for observation in observations:
-        cut = empty.cutout(observation.get_pointing_icrs(), width="5 deg", name=f"obs-{observation.obs_id}")
-        for maker in makers:
-            cut = maker.run(cut, observation)
-        raw.append(cut)
-        scaled.append(scale.run(cut, observation))
-    return raw, scaled, stack_map_datasets(empty, scaled), exclusion
+    inputs.file(RECIPE["store"])
+    raw, scaled = reduce_runs(RECIPE, read_runs(RECIPE, inputs.data))
+    return raw, scaled, stack(RECIPE, scaled), exclusion_mask(RECIPE, empty_cube(RECIPE))
 
 
 def compare_run(report: Report, raw: MapDataset, scaled: MapDataset, reference: dict[str, Any]) -> None:

@@ -9,22 +9,20 @@ import astropy.units as u
 import numpy as np
 
 import gjax
-from benchmarks.parity.reference_recipe import ReferenceRecipe, cash, mask_of
+from benchmarks.parity.cube_inputs import cube_models, likelihood_statistic, mask_of, part_of
+from benchmarks.parity.reference_recipe import ReferenceRecipe, cash
 from benchmarks.parity.report import Report
-from gjax.models import (
-    FoVBackgroundModel,
-    Models,
-    PowerLawNormSpectralModel,
-    SkyModel,
-    spatial_model_class,
-    spectral_model_class,
-)
-from gjax.parameters import Parameter
 
-__all__ = ["compare_cube", "compare_cube_fit", "compare_fineness", "compare_start", "cube_models", "free_rows"]
-
-#: Parameters of shapes on the sky.
-SPATIAL = ("lon_0", "lat_0", "sigma", "e", "phi", "r_0", "eta", "radius", "width")
+__all__ = [
+    "compare_cube",
+    "compare_cube_fit",
+    "compare_fineness",
+    "compare_start",
+    "cube_models",
+    "free_rows",
+    "likelihood_statistic",
+    "per_bin",
+]
 
 REASON = (
     "the reference samples the PSF at 1 to 4 points per pixel side, cuts it to a square, and puts a point on 4 pixels; "
@@ -44,47 +42,12 @@ LEAK = (
 # ---- models as the reference writes them ----
 
 
-def _part(name: str) -> str:
-    return "spatial" if name in SPATIAL else "spectral"
-
-
-def cube_models(start_models: Sequence[dict[str, Any]], **values: float) -> Models:
-    """Return gjax models of a reference fit; ``values`` replace some by name."""
-    out: list[Any] = []
-    for entry in start_models:
-        fields = {
-            name: Parameter(*_in_tev(values.get(name, value), unit), frozen=bool(frozen))
-            for name, value, unit, _, frozen, *_ in _rows(entry)
-        }
-        if entry["class"] == "FoVBackgroundModel":
-            names = entry["datasets_names"]
-            out.append(FoVBackgroundModel(names, PowerLawNormSpectralModel(**fields), name=entry["name"]))
-            continue
-        spectral = {name: p for name, p in fields.items() if _part(name) == "spectral"}
-        spatial = {name: p for name, p in fields.items() if _part(name) == "spatial"}
-        shape = spatial_model_class(entry["spatial_model"])(**spatial, frame=entry["frame"])
-        out.append(SkyModel(spectral_model_class(entry["spectral_model"])(**spectral), shape, name=entry["name"]))
-    return Models(out)
-
-
-def _in_tev(value: float, unit: str) -> tuple[float, str]:
-    """Return a number in the unit that gjax has for it: energies are in TeV."""
-    for known in ("TeV-1 s-1 cm-2", "TeV", "TeV-1"):
-        if u.Unit(unit).is_equivalent(u.Unit(known)):
-            return float(value * u.Unit(unit).to(u.Unit(known))), known
-    return value, unit
-
-
-def _rows(entry: dict[str, Any]) -> list[list[Any]]:
-    return entry["parameters"]
-
-
 def free_rows(fit: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Return value and error of the free parameters of a reference fit, by their names in gjax and in its units."""
     names = [
-        (f"{entry['name']}.{_part(row[0])}.{row[0]}", row[0])
+        (f"{entry['name']}.{part_of(row[0])}.{row[0]}", row[0])
         for entry in fit["start_models"]
-        for row in _rows(entry)
+        for row in entry["parameters"]
         if not row[4]
     ]
     errors = fit.get("hesse_errors") or [row[2] for row in fit["best"]]
@@ -190,16 +153,6 @@ def reference_of(dataset: Any, npred: Any) -> float:
     return cash(
         np.asarray(dataset.counts.data, dtype=float), np.asarray(getattr(npred, "data", npred)), mask_of(dataset)
     )
-
-
-def likelihood_statistic(likelihood: Any, models: Any = None) -> dict[str, float]:
-    """Return the statistic of every cube, without the terms of the counts alone that gjax adds."""
-    out = {}
-    for dataset, deviance in zip(likelihood.datasets, likelihood.stat_per_dataset(models).values()):
-        n = np.asarray(dataset.counts.data, dtype=float)[mask_of(dataset)]
-        n = n[n > 0]
-        out[dataset.name] = deviance - 2 * float(np.sum(n * np.log(n) - n))
-    return out
 
 
 def _same_statistic(likelihood: Any, statistic: float) -> float:

@@ -17,11 +17,12 @@ import astropy.units as u
 import numpy as np
 from scipy.signal import fftconvolve
 
+from benchmarks.parity.cube_inputs import mask_of
 from benchmarks.parity.quadrature import ChainOfPowerLaws, reference_points
 from gjax.datasets import MapDataset
 from gjax.models import Models, SkyModel, applies_to
 
-__all__ = ["RecipeFit", "ReferenceRecipe", "cash", "mask_of"]
+__all__ = ["RecipeFit", "ReferenceRecipe", "cash"]
 
 #: Gaussians are evaluated at this many points per width, at most so many per pixel.
 POINTS_PER_WIDTH, MOST_POINTS = 3, 200
@@ -316,10 +317,3 @@ def rounded(kernel: np.ndarray, geom: Any, radius: float) -> np.ndarray:
     inner = kernel * (np.hypot(ticks, ticks[:, np.newaxis]) <= radius)
     total = inner.sum(axis=(1, 2), keepdims=True)
     return np.divide(inner, total, out=np.zeros_like(inner), where=total > 0)
-
-
-def mask_of(dataset: Any) -> np.ndarray:
-    """Return the bins that count."""
-    if dataset.mask is None:
-        return np.ones(dataset.counts.data.shape, bool)
-    return np.asarray(getattr(dataset.mask, "data", dataset.mask), bool)
