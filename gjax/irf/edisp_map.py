@@ -9,8 +9,8 @@ import numpy as np
 
 from gjax.irf.edisp_kernel import EDispKernel
 from gjax.irf.energy_dispersion import migration_to_kernel
-from gjax.irf.irf_map import AbstractReducedResponse, map_of
-from gjax.maps import MapAxis, RegionGeom
+from gjax.irf.irf_map import AbstractReducedResponse, image_geom, map_of
+from gjax.maps import MapAxis
 
 __all__ = ["EDispKernelMap", "EDispMap"]
 
@@ -46,9 +46,6 @@ class EDispMap(AbstractReducedResponse):
     map_name: ClassVar[str] = "edisp_map"
     hdu: ClassVar[str] = "edisp"
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @classmethod
     def from_geom(cls, geom: Any) -> EDispMap:
         """Perfect reconstruction without exposure: all density in the one or two bins around a migration of 1."""
@@ -75,8 +72,7 @@ class EDispMap(AbstractReducedResponse):
         """
         if migra_axis is None:
             migra_axis = MapAxis.from_bounds(1 - 1e-5, 1 + 1e-5, nbin=3, name="migra")
-        image = RegionGeom.create(None) if geom is None else geom.to_image()
-        return cls.from_geom(image.to_cube([migra_axis, energy_axis_true]))
+        return cls.from_geom(image_geom(geom).to_cube([migra_axis, energy_axis_true]))
 
     def normalize(self) -> EDispMap:
         """Return the map with the integral over migra set to 1 (where it is not zero)."""
@@ -130,10 +126,7 @@ class EDispMap(AbstractReducedResponse):
             threshold=threshold,
         )
         values = np.ascontiguousarray(np.moveaxis(matrix.reshape(true.nbin, number, -1), 1, 2))
-        exposure = self.exposure_map
-        if exposure is not None:
-            exposure = map_of(geom.squash(energy_axis.name), exposure.data, exposure.unit, exposure.meta)
-        return EDispKernelMap(map_of(geom, values.reshape(geom.data_shape)), exposure)
+        return EDispKernelMap(map_of(geom, values.reshape(geom.data_shape)), self._exposure_on(geom))
 
     def sample_coord(self, map_coord: Any, key: Any) -> Any:
         """Draw reconstructed energies of events.
@@ -191,9 +184,6 @@ class EDispKernelMap(AbstractReducedResponse):
     map_name: ClassVar[str] = "edisp_kernel_map"
     hdu: ClassVar[str] = "edisp"
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @property
     def edisp_map(self) -> Any:
         """The map of the response, under the name it has in Gammapy."""
@@ -222,8 +212,7 @@ class EDispKernelMap(AbstractReducedResponse):
         geom
             Image geometry; by default one bin for all the sky.
         """
-        image = RegionGeom.create(None) if geom is None else geom.to_image()
-        return cls._filled(edisp, image.to_cube([edisp.axes["energy"], edisp.axes["energy_true"]]), 1.0)
+        return cls._filled(edisp, image_geom(geom).to_cube([edisp.axes["energy"], edisp.axes["energy_true"]]), 1.0)
 
     @classmethod
     def from_diagonal_response(
@@ -352,7 +341,4 @@ class EDispKernelMap(AbstractReducedResponse):
         data = np.add.reduceat(data[:, : cuts[-1]], cuts[:-1], axis=1)
         axis = MapAxis.from_energy_edges(old.edges[cuts], name="energy")
         geom = self.geom.to_image().to_cube([axis, self.axes["energy_true"]])
-        exposure = self.exposure_map
-        if exposure is not None:
-            exposure = map_of(geom.squash("energy"), exposure.data, exposure.unit, exposure.meta)
-        return EDispKernelMap(map_of(geom, data), exposure)
+        return EDispKernelMap(map_of(geom, data), self._exposure_on(geom))

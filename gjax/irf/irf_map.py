@@ -13,7 +13,7 @@ from gjax.irf.fov import offset_on_sphere, sky_coordinates
 from gjax.irf.positions import aligned_slices, position_weights, region_pixels
 from gjax.maps import Map, RegionGeom, RegionNDMap
 
-__all__ = ["AbstractReducedResponse", "map_of", "stack_weighted"]
+__all__ = ["AbstractReducedResponse", "image_geom", "map_of", "stack_weighted"]
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,22 @@ def map_of(geom: Any, data: Any = None, unit: Any = "", meta: Any = None) -> Any
     Unit("m2 s")
     """
     return Map.from_geom(geom, data=data, unit=unit, meta=meta)
+
+
+def image_geom(geom: Any = None) -> Any:
+    """Image of a geometry, or one bin for all the sky.
+
+    Parameters
+    ----------
+    geom
+        Geometry or None.
+
+    Examples
+    --------
+    >>> image_geom().data_shape
+    (1, 1)
+    """
+    return RegionGeom.create(None) if geom is None else geom.to_image()
 
 
 def stack_weighted(
@@ -81,7 +97,7 @@ class AbstractReducedResponse:
     hdu: ClassVar[str]
     exposure_map: Any
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         names = self.axes.names
         if tuple(names[: len(self.required_axes)]) != self.required_axes:
             raise ValueError(f"{type(self).__name__} needs the axes {list(self.required_axes)}, got {names}")
@@ -122,6 +138,13 @@ class AbstractReducedResponse:
 
     def _with(self, irf_map: Any, exposure_map: Any) -> Self:
         return self.copy(**{self.map_name: irf_map, "exposure_map": exposure_map})
+
+    def _exposure_on(self, geom: Any) -> Any:
+        """The exposure, where the first axis is that of another geometry on the same pixels."""
+        exposure = self.exposure_map
+        if exposure is None:
+            return None
+        return map_of(geom.squash(geom.axes.names[0]), exposure.data, exposure.unit, exposure.meta)
 
     # ---- at a position ----
 

@@ -9,9 +9,9 @@ import astropy.units as u
 import numpy as np
 
 from gjax.irf.evaluation import coordinate_value
-from gjax.irf.interpolation import interpolate, scaled
-from gjax.irf.irf_map import AbstractReducedResponse, map_of
-from gjax.maps import MapAxis, RegionGeom
+from gjax.irf.irf_map import AbstractReducedResponse, image_geom, map_of
+from gjax.irf.psf_containment import containment, containment_radius, rad_areas, radius_map
+from gjax.maps import MapAxis
 
 __all__ = ["PSFMap", "RecoPSFMap", "default_rad_axis", "rad_areas"]
 
@@ -27,23 +27,6 @@ def default_rad_axis() -> MapAxis:
     66
     """
     return MapAxis.from_bounds(0, 0.66, nbin=66, unit="deg", name="rad")
-
-
-def rad_areas(rad: MapAxis) -> np.ndarray:
-    """Solid angles of rings [sr]: circumference at the centre of the bin times its width.
-
-    Parameters
-    ----------
-    rad
-        Radius axis.
-
-    Examples
-    --------
-    >>> rad_areas(MapAxis([0, 2], name="rad", unit="rad")).round(3)
-    array([12.566])
-    """
-    edges = rad.edges.to_value("rad")
-    return 2 * np.pi * rad.center.to_value("rad") * np.diff(edges)
 
 
 class AbstractPSFMap(AbstractReducedResponse):
@@ -67,8 +50,7 @@ class AbstractPSFMap(AbstractReducedResponse):
     @classmethod
     def _gauss(cls, energy_axis: MapAxis, rad_axis: MapAxis | None, sigma: Any, geom: Any) -> Self:
         rad = default_rad_axis() if rad_axis is None else rad_axis
-        image = RegionGeom.create(None) if geom is None else geom.to_image()
-        geom = image.to_cube([rad, energy_axis])
+        geom = image_geom(geom).to_cube([rad, energy_axis])
         width = np.ravel(coordinate_value("sigma", sigma, "deg"))
         if width.size not in (1, energy_axis.nbin):
             raise ValueError(f"sigma: expected one value or {energy_axis.nbin} (one per energy bin), got {width.size}")
@@ -133,46 +115,6 @@ class AbstractPSFMap(AbstractReducedResponse):
         table = np.zeros((density.shape[0], density.shape[1] + 1))
         np.cumsum(density * rad_areas(self.axes["rad"]), axis=1, out=table[:, 1:])
         return self.axes["rad"].edges.to(u.deg), table
-
-    def _containment(self, rad: Any, energy: Any, position: Any) -> u.Quantity:
-        edges, table = self.containment_profile(position)
-        axis = self.axes[self.energy_name]
-        values = coordinate_value(self.energy_name, axis.center if energy is None else energy, axis.unit)
-        radius = np.clip(coordinate_value("rad", rad, "deg"), 0.0, edges.value[-1])
-        nodes = [scaled(axis.center.value, axis.interp), edges.value]
-        values = np.clip(values, axis.center.value[0], axis.center.value[-1])
-        return u.Quantity(interpolate(nodes, table, [scaled(values, axis.interp), radius]))
-
-    def _containment_radius(self, fraction: Any, energy: Any, position: Any) -> u.Quantity:
-        edges, table = self.containment_profile(position)
-        axis = self.axes[self.energy_name]
-        values = coordinate_value(self.energy_name, axis.center if energy is None else energy, axis.unit)
-        wanted = np.asarray(coordinate_value("fraction", fraction, ""))
-        values, wanted = np.broadcast_arrays(values, wanted)
-        inside = np.clip(values, axis.center.value[0], axis.center.value[-1])
-        nodes = [scaled(axis.center.value, axis.interp), np.arange(edges.size, dtype=float)]
-        coords = [scaled(inside.reshape(-1, 1), axis.interp), np.arange(edges.size, dtype=float)[np.newaxis]]
-        curves = interpolate(nodes, table, coords)
-        result = [
-            np.interp(target, curve, edges.value) if curve[-1] > 0 and curve[-1] >= target - 1e-9 else np.nan
-            for target, curve in zip(wanted.ravel(), curves, strict=True)
-        ]
-        return u.Quantity(np.reshape(result, wanted.shape), "deg")
-
-    def _radius_map(self, fraction: float, energy: Any) -> Any:
-        """Containment radius at every pixel centre."""
-        axis, rad = self.axes[self.energy_name], self.axes["rad"]
-        value = np.clip(float(coordinate_value("energy", energy, axis.unit)), *axis.center.value[[0, -1]])
-        data = self.psf_map.data.reshape(axis.nbin, rad.nbin, -1)
-        table = np.zeros((axis.nbin, rad.nbin + 1, data.shape[-1]))
-        np.cumsum(data * (rad_areas(rad) * self.psf_map.unit.to("sr-1"))[:, np.newaxis], axis=1, out=table[:, 1:])
-        node = scaled(axis.center.value, axis.interp)
-        weights = np.array([np.interp(scaled(value, axis.interp), node, row) for row in np.eye(axis.nbin)])
-        curves = np.tensordot(weights, table, axes=1)
-        edges = rad.edges.to_value("deg")
-        radius = [np.interp(fraction, curve, edges) if curve[-1] >= fraction else np.nan for curve in curves.T]
-        image = self.geom.to_image()
-        return map_of(image, np.reshape(radius, image.data_shape), "deg")
 
     def get_psf_kernel(
         self,
@@ -291,9 +233,6 @@ class PSFMap(AbstractPSFMap):
 
     required_axes: ClassVar[tuple[str, ...]] = ("rad", "energy_true")
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @classmethod
     def from_gauss(
         cls, energy_axis_true: MapAxis, rad_axis: MapAxis | None = None, sigma: Any = "0.1 deg", geom: Any = None
@@ -323,7 +262,7 @@ class PSFMap(AbstractPSFMap):
         position
             Position on the sky; by default the centre of the map.
         """
-        return self._containment(rad, energy_true, position)
+        return containment(self, rad, energy_true, position)
 
     def containment_radius(self, fraction: Any, energy_true: Any = None, position: Any = None) -> u.Quantity:
         """Radius that contains a fraction of the photons, the inverse of `containment`; NaN if not reached.
@@ -335,11 +274,11 @@ class PSFMap(AbstractPSFMap):
         position
             Position on the sky; by default the centre of the map.
         """
-        return self._containment_radius(fraction, energy_true, position)
+        return containment_radius(self, fraction, energy_true, position)
 
     def containment_radius_map(self, energy_true: Any, fraction: float = 0.68) -> Any:
         """Map of the containment radius at one true energy."""
-        return self._radius_map(fraction, energy_true)
+        return radius_map(self, fraction, energy_true)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -370,9 +309,6 @@ class RecoPSFMap(AbstractPSFMap):
 
     required_axes: ClassVar[tuple[str, ...]] = ("rad", "energy")
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @classmethod
     def from_gauss(
         cls, energy_axis: MapAxis, rad_axis: MapAxis | None = None, sigma: Any = "0.1 deg", geom: Any = None
@@ -382,15 +318,15 @@ class RecoPSFMap(AbstractPSFMap):
 
     def containment(self, rad: Any, energy: Any = None, position: Any = None) -> u.Quantity:
         """Fraction of photons within a radius; arguments as for `PSFMap.containment`."""
-        return self._containment(rad, energy, position)
+        return containment(self, rad, energy, position)
 
     def containment_radius(self, fraction: Any, energy: Any = None, position: Any = None) -> u.Quantity:
         """Radius that contains a fraction; arguments as for `PSFMap.containment_radius`."""
-        return self._containment_radius(fraction, energy, position)
+        return containment_radius(self, fraction, energy, position)
 
     def containment_radius_map(self, energy: Any, fraction: float = 0.68) -> Any:
         """Map of the containment radius at one reconstructed energy."""
-        return self._radius_map(fraction, energy)
+        return radius_map(self, fraction, energy)
 
     def stack(self, other: Any, weights: Any = None, nan_to_num: bool = True) -> RecoPSFMap:
         """Not defined: the exposure that weighs a function of reconstructed energy depends on the spectrum.

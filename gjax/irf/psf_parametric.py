@@ -9,6 +9,7 @@ import astropy.units as u
 import numpy as np
 
 from gjax.irf.evaluation import axis_coordinates, coordinate_value, interpolate_table
+from gjax.irf.psf_base import AbstractPSF
 from gjax.irf.psf_table import PSF3D
 from gjax.irf.response import AbstractResponse
 from gjax.maps.axis import MapAxis
@@ -59,7 +60,7 @@ def tabulate(psf: Any, rad: Any) -> PSF3D:
     return PSF3D([energy, offset, axis], density.value, density.unit, is_pointlike=psf.is_pointlike, source=psf.source)
 
 
-class EnergyDependentMultiGaussPSF(AbstractResponse):
+class EnergyDependentMultiGaussPSF(AbstractPSF):
     r"""Sum of three Gaussians on the axes ``energy_true, offset`` (GADF PSF_3GAUSS).
 
     .. math:: P(r) \\propto \\sum_i A_i \\, e^{-r^2 / 2 \\sigma_i^2}, \\quad A_1 = \\mathrm{scale}, \\;
@@ -139,25 +140,13 @@ class EnergyDependentMultiGaussPSF(AbstractResponse):
         """Return the function as a table; ``rad`` are edges or an axis, by default 66 bins up to 0.66 deg."""
         return tabulate(self, rad)
 
-    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
-        """Plot a containment radius against true energy; return the axes (new ones if None)."""
-        from gjax.plot import plot_containment_radius
-
-        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
-
-    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
-        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
-        from gjax.plot import peek_psf
-
-        return peek_psf(self, offset=offset, figure=figure)
-
 
 def _gauss_containment(rad: np.ndarray, sigmas: np.ndarray, norms: np.ndarray) -> np.ndarray:
     safe = np.where(norms > 0, sigmas, 1.0)
     return sum((-n * np.expm1(-0.5 * (rad / s) ** 2) for n, s in zip(norms, safe)), start=np.zeros(()))
 
 
-class PSFKing(AbstractResponse):
+class PSFKing(AbstractPSF):
     r"""King profile on the axes ``energy_true, offset`` (GADF PSF_KING).
 
     .. math:: P(r) = \\frac{1}{2 \\pi \\sigma^2} \\left(1 - \\frac{1}{\\gamma}\\right)
@@ -215,15 +204,3 @@ class PSFKing(AbstractResponse):
     def to_psf3d(self, rad: Any = None) -> PSF3D:
         """Return the function as a table; ``rad`` are edges or an axis, by default 66 bins up to 0.66 deg."""
         return tabulate(self, rad)
-
-    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
-        """Plot a containment radius against true energy; return the axes (new ones if None)."""
-        from gjax.plot import plot_containment_radius
-
-        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
-
-    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
-        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
-        from gjax.plot import peek_psf
-
-        return peek_psf(self, offset=offset, figure=figure)

@@ -9,14 +9,14 @@ import astropy.units as u
 import numpy as np
 
 from gjax.irf.evaluation import axis_coordinates, coordinate_value, interpolate_table, outside
-from gjax.irf.response import AbstractResponse
+from gjax.irf.psf_base import AbstractPSF
 from gjax.maps.axes import MapAxes
 from gjax.maps.axis import MapAxis
 
 __all__ = ["PSF3D"]
 
 
-class PSF3D(AbstractResponse):
+class PSF3D(AbstractPSF):
     """Point spread function on the axes ``energy_true, offset, rad`` (GADF PSF_TABLE).
 
     See `AbstractResponse` for arguments.
@@ -117,15 +117,3 @@ class PSF3D(AbstractResponse):
         """Return the function with the containment at the last radius set to 1 (where it is not zero)."""
         total = self._cumulative()[1][..., -1:]
         return self.copy(data=np.divide(self.data, total, out=np.zeros_like(self.data), where=total > 0))
-
-    def plot_containment_radius(self, ax: Any = None, *, fraction: float = 0.68, offset: Any = None) -> Any:
-        """Plot a containment radius against true energy; return the axes (new ones if None)."""
-        from gjax.plot import plot_containment_radius
-
-        return plot_containment_radius(self, fraction=fraction, offset=offset, ax=ax)
-
-    def peek(self, figure: Any = None, *, offset: Any = None) -> Any:
-        """Plot containment radius and contained fraction in one figure (a new one if None) and return it."""
-        from gjax.plot import peek_psf
-
-        return peek_psf(self, offset=offset, figure=figure)
