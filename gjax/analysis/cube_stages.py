@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gjax.analysis import cube_pictures
-from gjax.analysis.cube_images import CubeImages, collect_images
 from gjax.analysis.cube_reduction import cube_geometry, reduce_cubes, runs_table
 from gjax.analysis.result import AnalysisResult
 from gjax.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gjax.plot.cube_images import CubeImages
 
 __all__ = ["CUBE_STAGES", "check_sources", "source_positions", "with_backgrounds"]
 
 #: Priors of the norm and tilt of backgrounds that are added for sampling.
 NORM_RANGE, TILT_RANGE = (0.0, 5.0), (-2.0, 2.0)
-#: Pixels this close to a source are shown apart in the distribution of residuals [deg].
-NEAR = 0.3
 
 
 def check_sources(models: Any, config: Any) -> None:
@@ -108,6 +108,8 @@ def reduce_data(result: AnalysisResult, models: Any, progress: bool) -> str:
 
 
 def _reduced_images(result: AnalysisResult) -> CubeImages:
+    from gjax.plot.cube_images import collect_images
+
     background = {d.name: d.counts.copy(data=0.0 * d.counts.data) for d in result.datasets}
     return collect_images(cube_geometry(result.config), result.datasets, background, {})
 
@@ -125,6 +127,8 @@ def draw_counts(result: AnalysisResult, models: Any, progress: bool) -> str:
 
 
 def _fitted_images(result: AnalysisResult) -> CubeImages:
+    from gjax.plot.cube_images import collect_images
+
     likelihood, fit = result.likelihood, result.fit.models
     signals = {model.name: likelihood.npred_signal(fit, source=model.name) for model in fit.sources}
     geom = cube_geometry(result.config)
@@ -133,27 +137,12 @@ def _fitted_images(result: AnalysisResult) -> CubeImages:
 
 def draw_fit(result: AnalysisResult, models: Any, progress: bool) -> str:
     """Draw maps, energy slices, parts of the model, residuals and spectra."""
+    from gjax.plot.cube_maps import significance_images
+
     images = result.images = _fitted_images(result)
     positions = source_positions(result.fit.models)
-    significances = cube_pictures.significance_images(images)
-    out, files = result.out, result.files
-    files["sky_maps"] = cube_pictures.sky_maps_figure(out / "sky_maps.png", images, significances, positions)
-    slices = cube_pictures.slices_figure(out / "slices.png", images, positions)
-    if slices is not None:
-        files["slices"] = slices
-    files["sources"] = cube_pictures.sources_figure(out / "sources.png", images, positions)
-    image = images.geom.to_image()
-    near = np.zeros(images.seen.shape, dtype=bool)
-    for position in positions.values():
-        near |= image.separation(position).to_value("deg") < NEAR
-    residual = significances["residual"]
-    if np.isfinite(residual).sum() > 1:
-        files["residuals"] = cube_pictures.residual_distribution_figure(
-            out / "residuals.png", images, residual, near & np.isfinite(residual)
-        )
-    used = images.mask.any(axis=(1, 2)) if images.mask is not None else np.ones(len(images.counts), bool)
-    title = f"{int(images.counts.sum())} counts in {int(images.seen.sum())} pixels and {int(used.sum())} energies"
-    files["counts_spectrum"] = cube_pictures.cube_spectrum_figure(out / "counts_spectrum.png", images, title)
+    significances = significance_images(images)
+    result.files.update(cube_pictures.save_cube_figures(result.out, images, significances, positions))
     _write_images(result, images, significances)
     return "sky_maps.png"
 

@@ -98,7 +98,7 @@ class AnalysisResult:
     datasets, likelihood, fit, flux_points, posterior
         Results of the steps, None where a step was left out.
     runs, images
-        Table of observations, and `gjax.analysis.cube_images.CubeImages`, of a 3D analysis.
+        Table of observations, and `gjax.plot.cube_images.CubeImages`, of a 3D analysis.
     statements
         Whether each step can be trusted, and why.
     truth

@@ -1,5 +1,12 @@
 """Plots: functions that take arrays, draw on a matplotlib axes and return it."""
 
+from gjax.plot.cube_images import CubeImages as CubeImages
+from gjax.plot.cube_images import dataset_images as dataset_images
+from gjax.plot.cube_maps import plot_images_spectrum as plot_images_spectrum
+from gjax.plot.cube_maps import plot_residual_distribution as plot_residual_distribution
+from gjax.plot.cube_maps import plot_sky_maps as plot_sky_maps
+from gjax.plot.cube_maps import plot_slices as plot_slices
+from gjax.plot.cube_maps import plot_source_maps as plot_source_maps
 from gjax.plot.cubes import peek_map_dataset as peek_map_dataset
 from gjax.plot.cubes import plot_cube_spectrum as plot_cube_spectrum
 from gjax.plot.cubes import plot_distribution as plot_distribution

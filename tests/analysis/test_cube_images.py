@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from gjax.analysis.cube_images import CubeImages, collect_images, correlated_significance, energy_groups
 from gjax.analysis.cube_stages import with_backgrounds
-from gjax.datasets import MapDataset
+from gjax.datasets import MapDataset, correlated_significance
 from gjax.errors import DataFormatError
 from gjax.maps import MapAxis, WcsGeom
 from gjax.models import FoVBackgroundModel, Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
+from gjax.plot.cube_images import CubeImages, collect_images, energy_groups
 
 CENTER = SkyCoord(83.63, 22.01, unit="deg")
 

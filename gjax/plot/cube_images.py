@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from gjax.errors import DataFormatError
 
-__all__ = ["CubeImages", "collect_images", "correlated_significance", "energy_groups"]
+__all__ = ["CubeImages", "collect_images", "dataset_images", "energy_groups"]
 
 
 @dataclass(frozen=True)
@@ -115,58 +116,52 @@ def collect_images(geom: Any, datasets: Any, background: Any, signals: dict[str,
     return CubeImages(geom, counts, expected, sums, used)
 
 
-def disk(radius: float) -> np.ndarray:
-    """Pixels within a radius [pixel] of the one in the middle.
-
-    Examples
-    --------
-    >>> disk(1.0).astype(int)
-    array([[0, 1, 0],
-           [1, 1, 1],
-           [0, 1, 0]])
-    """
-    reach = int(np.floor(radius))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return x**2 + y**2 <= radius**2
-
-
-def correlated_significance(
-    counts: np.ndarray, npred: np.ndarray, radius: float, seen: np.ndarray | None = None
-) -> np.ndarray:
-    r"""Significance of the counts in a disc around every pixel against a known expectation.
-
-    .. math:: \mathrm{sign}(n - \mu) \sqrt{2\left(\mu - n + n \ln (n / \mu)\right)}
-
-    (Cash 1979, ApJ 228, 939).
+def dataset_images(dataset: Any, npred: Any = None, background: Any = None) -> CubeImages:
+    """Return the cubes of one map dataset, within its mask.
 
     Parameters
     ----------
-    counts, npred
-        Images (lat, lon).
-    radius
-        Radius of the disc [pixel].
-    seen
-        Pixels that are used; the others are NaN in the result.
+    dataset
+        Map dataset with counts.
+    npred
+        Prediction: the map of all predicted counts, background included, or source name to predicted counts (map).
+    background
+        Predicted background (map); that of the dataset if None.
+
+    Raises
+    ------
+    ValueError
+        If the dataset has no counts or background, or a prediction has another shape.
 
     Examples
     --------
-    >>> image = np.zeros((5, 5))
-    >>> image[2, 2] = 9.0
-    >>> correlated_significance(image, np.full((5, 5), 0.2), 1.0)[2, 2].round(3)
-    np.float64(4.853)
+    >>> from gjax.datasets import MapDataset
+    >>> from gjax.maps import MapAxis, WcsGeom
+    >>> energy = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
+    >>> dataset = MapDataset.create(WcsGeom.create(npix=(4, 4), axes=[energy]), name="a")
+    >>> dataset_images(dataset, {"crab": dataset.counts}).signals["crab"].shape
+    (2, 4, 4)
     """
-    from scipy.signal import fftconvolve
+    background = dataset.background if background is None else background
+    if dataset.counts is None or background is None:
+        raise ValueError(f"dataset {dataset.name!r}: maps of the excess need counts and background")
+    shape = dataset.counts.data.shape
 
-    kernel = disk(radius).astype(float)
-    n = np.maximum(np.rint(fftconvolve(counts, kernel, mode="same")), 0.0)
-    mu = fftconvolve(npred, kernel, mode="same")
-    good = mu > 1e-9 * max(1.0, float(np.max(mu, initial=0.0)))
-    if seen is not None:
-        good &= seen
-    safe = np.where(good, mu, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviance = 2 * (safe - n + np.where(n > 0, n * np.log(np.where(n > 0, n, 1.0) / safe), 0.0))
-    return np.where(good, np.sign(n - safe) * np.sqrt(np.maximum(deviance, 0.0)), np.nan)
+    def like(name: str, values: Any) -> Any:
+        data = np.asarray(getattr(values, "data", values), dtype=float)
+        if data.shape != shape:
+            raise ValueError(f"{name}: shape {data.shape}, the counts have {shape}")
+        return dataset.counts.copy(data=data, unit="", meta={})
+
+    known = like("background", background)
+    if npred is None:
+        parts = {}
+    elif isinstance(npred, Mapping):
+        parts = {name: like(name, values) for name, values in npred.items()}
+    else:
+        parts = {"model": like("npred", npred) - known}
+    signals = {name: {dataset.name: part} for name, part in parts.items()}
+    return collect_images(dataset.counts.geom, [dataset], {dataset.name: known}, signals)
 
 
 def energy_groups(mask: np.ndarray, counts: np.ndarray, number: int = 3) -> list[slice]:
