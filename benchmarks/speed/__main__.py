@@ -15,13 +15,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.speed.cube_cases import CUBES
 from benchmarks.speed.environment import gammapy_python, machine
-from benchmarks.speed.measure import ScriptError, cold, import_time, warm
-from benchmarks.speed.table import agreement, format_table, phases
+from benchmarks.speed.measure import ScriptError, cold, import_time, prepare, warm
+from benchmarks.speed.table import agreement, format_table, memory, phases
 
 CASES = {
     "crab_1d": "four H.E.S.S. runs from DL3 files to fits, flux points and a posterior",
     "ogip_joint_crab": "joint fit of ten OGIP spectra of five instruments",
+    "crab_3d": "four H.E.S.S. runs from DL3 files to cubes, files of cubes, stacked and joint fits",
+    "cta_1dc_gc_3d": "three CTA runs on the Galactic centre from DL3 files to cubes and fits",
+    "fermi_gc_3d": "a cube of Fermi-LAT at the Galactic centre, read and fitted",
+    "hawc": "five cubes of HAWC around the Crab nebula, read and fitted",
+    "joint_scaling": "joint fits of 1 to 64 simulated cubes with a norm each",
 }
 
 
@@ -32,10 +38,12 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--gammapy-python", help="interpreter with Gammapy 2.1 (default: an environment made once)")
     out.add_argument("--no-gammapy", action="store_true", help="time gjax only")
     out.add_argument(
-        "--quick", action="store_true", help="Gammapy's flux points in three bands only, scaled to all; fewer repeats"
+        "--quick",
+        action="store_true",
+        help="fewer repeats; Gammapy's flux points in three bands only, scaled to all; of cubes only the first fit",
     )
     out.add_argument("--repeats", type=int, help="repeated calls of the slow phases (default 5, quick 2)")
-    out.add_argument("--cold-runs", type=int, default=3, help="processes of each kind (default %(default)s)")
+    out.add_argument("--cold-runs", type=int, help="processes of each kind (default 3, quick 1 with cubes)")
     out.add_argument("--json", metavar="OUT", help="write everything to this file")
     return out
 
@@ -55,24 +63,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    cold_runs = options.cold_runs or (1 if options.quick and options.case in CUBES else 3)
     repeats = options.repeats or (2 if options.quick else 5)
     out = {"case": options.case, "quick": options.quick, "machine": machine()}
     try:
         out["import_gjax_s"] = import_time("gjax", sys.executable, 5)
         if other:
             out["import_gammapy_s"] = import_time("gammapy", other, 3)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as inputs:
+            more = prepare(options.case, sys.executable, inputs, options.quick)
             kinds = {"gjax": ("gjax", sys.executable, ""), "gjax, compilation cache": ("gjax", sys.executable, folder)}
             if other:
                 kinds["gammapy"] = ("gammapy", other, "")
-            out["cold"] = cold(options.case, kinds, options.cold_runs)
-        out["warm"] = {"gjax": warm("gjax", options.case, sys.executable, repeats, options.quick)}
-        if other:
-            out["warm"]["gammapy"] = warm("gammapy", options.case, other, repeats, options.quick)
+            out["cold"] = cold(options.case, kinds, cold_runs, more)
+            out["warm"] = {"gjax": warm("gjax", options.case, sys.executable, repeats, options.quick, more)}
+            if other:
+                out["warm"]["gammapy"] = warm("gammapy", options.case, other, repeats, options.quick, more)
     except ScriptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     out["phases"] = phases(out)
+    out["memory"] = memory(out)
     out["agreement"] = agreement(out)
     out["machine"]["loadavg_end"] = os.getloadavg()
     print(format_table(out))

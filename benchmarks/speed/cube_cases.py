@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FILES", "RECIPES", "SIMULATED", "background", "fits_of", "point", "simulated_models", "source"]
+__all__ = ["CUBES", "FILES", "RECIPES", "SIMULATED", "background", "fits_of", "point", "simulated_models", "source"]
 
 #: How runs become cubes. Widths in deg; energies as (from, to, bins) in TeV; ``cutout`` is the width of a run.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -61,6 +61,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 #: Cases that begin with files of cubes.
 FILES = {"fermi_gc_3d": "fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "hawc": "hawc/DL4/HAWC_pass4_public_Crab.yaml"}
+
+#: All cases that the scripts for cubes do.
+CUBES = (*RECIPES, *FILES)
 
 #: Numbers of simulated cubes: those of a quick run, of Gammapy, and of gjax.
 SIMULATED = {"quick": (1, 2), "gammapy": (1, 2, 4, 8), "gjax": (1, 2, 4, 8, 16, 32, 64)}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.cube_cases import CUBES
 from benchmarks.speed.script_tools import MARK
 
-__all__ = ["ScriptError", "cold", "import_time", "warm"]
+__all__ = ["ScriptError", "cold", "import_time", "prepare", "script_of", "warm"]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -33,6 +36,24 @@ def environment(side: str) -> dict[str, str]:
     return out
 
 
+def script_of(side: str, case: str) -> Path:
+    """Return the script of a case: its own, or the one of all cases with cubes."""
+    own = HERE / f"{side}_{case}.py"
+    return own if case not in CUBES or own.is_file() else HERE / f"{side}_cube_case.py"
+
+
+def prepare(case: str, python: str, folder: str, quick: bool) -> list[str]:
+    """Make what both sides of a case need in a folder, if it needs anything; return options for its scripts."""
+    script = HERE / f"prepare_{case}.py"
+    if not script.is_file():
+        return []
+    command = [python, str(script), folder, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment("gjax"))
+    if done.returncode:
+        raise ScriptError(f"{script} ended with code {done.returncode}:\n{done.stderr[-2000:]}")
+    return ["--inputs", folder]
+
+
 def run_script(side: str, case: str, python: str, *options: str) -> dict[str, Any]:
     """Run a script and return what it measured.
 
@@ -41,8 +62,8 @@ def run_script(side: str, case: str, python: str, *options: str) -> dict[str, An
     ScriptError
         If it fails or prints no result; the message holds the end of its output.
     """
-    script = str(HERE / f"{side}_{case}.py")
-    command = [python, script, "--started", repr(time.time()), *options]
+    script = str(script_of(side, case))
+    command = [python, script, "--started", repr(time.time()), "--case", case, *options]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(side))
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if done.returncode or not lines:
@@ -50,7 +71,9 @@ def run_script(side: str, case: str, python: str, *options: str) -> dict[str, An
     return json.loads(lines[-1].removeprefix(MARK))
 
 
-def cold(case: str, kinds: dict[str, tuple[str, str, str]], runs: int) -> dict[str, dict[str, Any]]:
+def cold(
+    case: str, kinds: dict[str, tuple[str, str, str]], runs: int, more: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Return medians over fresh processes, which take turns so that a busy moment hits all kinds alike.
 
     Parameters
@@ -61,11 +84,13 @@ def cold(case: str, kinds: dict[str, tuple[str, str, str]], runs: int) -> dict[s
         Name of a kind to side, interpreter, and folder of a compilation cache or "".
     runs
         Number of processes of each kind; one more goes before, which fills file system and compilation caches.
+    more
+        More options of the scripts.
     """
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in kinds}
     for number in range(runs + 1):
         for name, (side, python, cache) in kinds.items():
-            run = run_script(side, case, python, "--mode", "cold", *(["--cache", cache] if cache else []))
+            run = run_script(side, case, python, "--mode", "cold", *(["--cache", cache] if cache else []), *more)
             if number:
                 found[name].append(run)
     out = {}
@@ -74,14 +99,15 @@ def cold(case: str, kinds: dict[str, tuple[str, str, str]], runs: int) -> dict[s
             {phase: pick(run["first"][phase] for run in done) for phase in done[0]["first"]}
             for pick in (statistics.median, min)
         )
-        out[name] = {"first": first, "least": least, "runs": done}
+        peak = statistics.median(run.get("peak_memory_mib", math.nan) for run in done)
+        out[name] = {"first": first, "least": least, "peak_memory_mib": peak, "runs": done}
     return out
 
 
-def warm(side: str, case: str, python: str, repeats: int, quick: bool) -> dict[str, Any]:
+def warm(side: str, case: str, python: str, repeats: int, quick: bool, more: Sequence[str] = ()) -> dict[str, Any]:
     """Return everything that one long process measured."""
     options = ["--mode", "warm", "--repeats", str(repeats), *(["--quick"] if quick else [])]
-    return run_script(side, case, python, *options)
+    return run_script(side, case, python, *options, *more)
 
 
 def import_time(module: str, python: str, runs: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["agreement", "format_table", "phases"]
+__all__ = ["agreement", "format_table", "memory", "phases"]
 
 END = "start to fitted result"
 
@@ -55,6 +55,26 @@ def phases(out: dict[str, Any]) -> list[dict[str, Any]]:
             n=[mine["n"], both["n"] if both else 0],
             gammapy_scaled=scaled,
         )
+    for name in theirs["first"] if theirs else ():
+        if name not in ours["first"] and not name.startswith("import"):
+            both = _warm(theirs, name)
+            assert both is not None
+            add(name, "warm", None, both["median_s"], gammapy_min_s=both["min_s"], n=[0, both["n"]])
+    return rows
+
+
+def memory(out: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows: the peak memory [MiB] of processes up to their first fit, and of those that did everything."""
+    kinds = [("cold", out["cold"].get("gjax", {}), out["cold"].get("gammapy", {}))]
+    kinds += [("cold, compilation cache", out["cold"].get("gjax, compilation cache", {}), kinds[0][2])]
+    kinds += [("warm, all phases", out["warm"]["gjax"], out["warm"].get("gammapy", {}))]
+    rows = []
+    for kind, ours, theirs in kinds:
+        mine, other = ours.get("peak_memory_mib"), theirs.get("peak_memory_mib")
+        if mine is not None:
+            ratio = other / mine if other else None
+            row = {"phase": "peak memory", "kind": kind, "gjax_mib": mine, "gammapy_mib": other, "ratio": ratio}
+            rows.append({**row, "gjax_after_mib": (ours.get("runs") or [ours])[-1].get("peak_memory_after_mib")})
     return rows
 
 
@@ -70,6 +90,7 @@ def agreement(out: dict[str, Any]) -> dict[str, Any]:
             continue
         found[name] = {
             "statistic_difference": mine["stat"] - best["stat"],
+            **_gain(mine, best),
             "largest_shift_in_errors": max(
                 abs(mine["values"][key] - value) / best["errors"][key] for key, value in best["values"].items()
             ),
@@ -86,6 +107,18 @@ def agreement(out: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _gain(mine: dict[str, Any], best: dict[str, Any]) -> dict[str, float]:
+    """Return the difference of what the fits gained from the same start, where both say so."""
+    if "stat_start" not in mine or "stat_start" not in best:
+        return {}
+    ours, theirs = (fit["stat_start"] - fit["stat"] for fit in (mine, best))
+    return {"gain_difference": ours - theirs, "relative_gain_difference": ours / theirs - 1}
+
+
+def _size(mebibytes: float | None) -> str:
+    return "-" if mebibytes is None else f"{mebibytes:.0f} MiB"
+
+
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return "-"
@@ -95,7 +128,8 @@ def _time(seconds: float | None) -> str:
 def format_table(out: dict[str, Any]) -> str:
     """Return the rows and the agreement as text."""
     machine = out["machine"]
-    head = f"{'phase':<28} {'kind':<24} {'gjax':>10} {'Gammapy':>10} {'ratio':>8}"
+    width = max(28, *(len(row["phase"]) for row in out["phases"]))
+    head = f"{'phase':<{width}} {'kind':<24} {'gjax':>10} {'Gammapy':>10} {'ratio':>8}"
     load = machine["loadavg"][0], machine.get("loadavg_end", machine["loadavg"])[0]
     lines = [
         f"== {out['case']} on {machine['cpu']}, {machine['cores']} cores, load {load[0]:.2f} to {load[1]:.2f}",
@@ -110,7 +144,11 @@ def format_table(out: dict[str, Any]) -> str:
         if row.get("gammapy_scaled"):
             notes.append("Gammapy measured in 3 bands and scaled to 19")
         numbers = f"{_time(row['gjax_s']):>10} {_time(row['gammapy_s']):>10} {ratio:>8}"
-        lines.append(f"{row['phase']:<28} {row['kind']:<24} {numbers}  {'; '.join(notes)}".rstrip())
+        lines.append(f"{row['phase']:<{width}} {row['kind']:<24} {numbers}  {'; '.join(notes)}".rstrip())
+    for row in out.get("memory", ()):
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
+        sizes = f"{_size(row['gjax_mib']):>10} {_size(row['gammapy_mib']):>10} {ratio:>8}"
+        lines.append(f"{row['phase']:<{width}} {row['kind']:<24} {sizes}")
     for name, values in out["agreement"].items():
         lines.append(f"agreement {name}: " + ", ".join(f"{key} {value:.2g}" for key, value in values.items()))
     if max(load) > machine["cores"]:

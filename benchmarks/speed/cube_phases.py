@@ -1,0 +1,92 @@
+"""The phases of a case with cubes, the same for both packages: from runs or files to fits; plain Python.
+
+``package`` is `gjax_cubes` or `gammapy_cubes`: two modules whose functions have the same names.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from argparse import Namespace
+from typing import Any
+
+from cube_cases import FILES, RECIPES, fits_of
+from script_tools import Clock
+
+__all__ = ["END", "run_case"]
+
+END = "start to fitted result"
+
+
+def repeats_of(arguments: Namespace) -> int:
+    """Return how often warm phases are repeated: never in a cold process."""
+    return 0 if arguments.mode == "cold" else arguments.repeats
+
+
+def reduced(clock: Clock, arguments: Namespace, package: Any, recipe: dict[str, Any]) -> dict[str, list[Any]]:
+    """Time the way from runs to cubes, and through files; return the groups of datasets that are fitted."""
+    repeats = repeats_of(arguments)
+    observations = clock.call("open data store", lambda: package.read_runs(recipe), repeats)
+    runs = clock.call("reduce runs, files included", lambda: package.reduce_runs(recipe, observations), 0)
+    stacked = clock.call("stack", lambda: package.stack(recipe, runs), repeats)
+    if arguments.mode == "warm":
+        slow = min(repeats, 2)
+        clock.call("open and reduce", lambda: package.reduce_runs(recipe, package.read_runs(recipe)), slow)
+        with tempfile.TemporaryDirectory() as folder:
+            for ending in ("fits", "fits.gz"):
+                path = os.path.join(folder, f"cube.{ending}")
+                clock.call(f"write cube ({ending})", lambda p=path: package.write(stacked, p), slow)
+                clock.call(f"read cube ({ending})", lambda p=path: package.read(p, "stacked"), slow)
+    return {"stacked": [package.fitted(recipe, stacked)], "joint": package.to_fit_jointly(runs)}
+
+
+def prepared(clock: Clock, arguments: Namespace, package: Any) -> dict[str, list[Any]]:
+    """Read simulated cubes; return them in groups of several sizes."""
+    cubes = clock.call("read", lambda: package.read_simulated(arguments.inputs), repeats_of(arguments))
+    return {f"{number} cubes": cubes[:number] for number in range(1, len(cubes) + 1)}
+
+
+def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str, Any], datasets: list[Any]) -> None:
+    """Time freezing and fitting; in a warm process the statistic, its derivatives and the covariance as well."""
+    repeats, key = repeats_of(arguments), fit["key"]
+    problem = clock.call(f"freeze {key}", lambda: package.freeze(datasets, fit["models"]), min(repeats, 2))
+    start = package.stat_start(problem)
+    slow = package.NAME == "gammapy"
+    result = clock.call(f"fit {key}", lambda: package.fit(problem), min(repeats, 1 if arguments.quick else 3))
+    if END not in clock.first:
+        clock.since_start(END)
+    clock.fits[key] = {"stat_start": start, **package.summary(problem, result)}
+    if arguments.mode == "cold":
+        return
+    target = fit["models"][0]
+    for name in ("index", "alpha", "lon_0"):
+        if any(row[0] == name and not row[4] for row in target["parameters"]):
+            moved = package.statistic(problem, target["name"], name)
+            kind = "position" if name == "lon_0" else "spectrum"
+            clock.call(f"statistic, {kind} moved: {key}", moved, 4 * repeats if slow else 10 * repeats)
+    covariance = package.covariance(problem, result)
+    clock.call(f"covariance: {key}", covariance, 0 if slow else repeats)
+    if slow:
+        clock.fits[key]["errors"] = package.errors(problem)
+        if not arguments.quick:
+            clock.call(f"fit {key}, first steps of MINUIT", lambda: package.fit(problem, own_steps=False), 0)
+            clock.fits[key]["accurate"] = {"stat_start": start, **package.accurate(problem)}
+    else:
+        slopes = package.value_and_gradient(problem, result)
+        clock.call(f"value and gradient: {key}", slopes, 10 * repeats)
+
+
+def run_case(clock: Clock, arguments: Namespace, package: Any) -> None:
+    """Run the case of the arguments, to its first fit in a cold process; print what was measured."""
+    case = arguments.case
+    if case in FILES:
+        read = clock.call("read", lambda: package.read_files(FILES[case]), repeats_of(arguments))
+        groups = {"files": read}
+    elif arguments.inputs:
+        groups = prepared(clock, arguments, package)
+    else:
+        groups = reduced(clock, arguments, package, RECIPES[case])
+    fits = fits_of(case, quick=arguments.quick, side=package.NAME)
+    for fit in fits[:1] if arguments.mode == "cold" else fits:
+        measure_fit(clock, arguments, package, fit, groups[fit["group"]])
+    clock.emit(versions=package.versions())

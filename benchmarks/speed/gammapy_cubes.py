@@ -1,0 +1,237 @@
+"""What Gammapy does in the cases with cubes; `gjax_cubes` has functions of the same names."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import gammapy
+import iminuit
+import numpy as np
+from astropy.coordinates import SkyCoord
+from gammapy.data import DataStore
+from gammapy.datasets import Datasets, MapDataset
+from gammapy.makers import FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
+from gammapy.maps import MapAxis, WcsGeom
+from gammapy.modeling import Fit
+from gammapy.modeling import models as library
+
+NAME = "gammapy"
+
+
+def set_up(arguments: Namespace) -> None:
+    """Print nothing but the result."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+
+
+def data() -> Path:
+    """Return the folder of the data."""
+    return Path(os.environ["GAMMAPY_DATA"])
+
+
+# ---- from files to datasets ----
+
+
+def read_runs(recipe: dict[str, Any]) -> Any:
+    """Open the data store; files of events and responses are read when they are needed."""
+    return DataStore.from_dir(data() / recipe["store"]).get_observations(recipe["obs_ids"])
+
+
+def empty_cube(recipe: dict[str, Any]) -> MapDataset:
+    """Return the cube of a recipe, without counts."""
+    low, high, nbin = recipe["energy"]
+    energy = MapAxis.from_energy_bounds(low, high, nbin=nbin, unit="TeV")
+    low, high, nbin = recipe["energy_true"]
+    energy_true = MapAxis.from_energy_bounds(low, high, nbin=nbin, unit="TeV", name="energy_true")
+    geom = WcsGeom.create(
+        skydir=SkyCoord(*recipe["centre"], unit="deg", frame=recipe["frame"]),
+        width=recipe["width"],
+        binsz=recipe["binsz"],
+        proj=recipe["projection"],
+        frame=recipe["frame"],
+        axes=[energy],
+    )
+    return MapDataset.create(geom, energy_axis_true=energy_true, name="stacked")
+
+
+def reduce_runs(recipe: dict[str, Any], observations: Any) -> list[MapDataset]:
+    """Return the runs, their background scaled if the recipe says where there is background only."""
+    empty = empty_cube(recipe)
+    makers: list[Any] = [MapDatasetMaker(), SafeMaskMaker(**recipe["safe"])]
+    if recipe["exclusion"] is not None:
+        from regions import CircleSkyRegion
+
+        centre = SkyCoord(*recipe["centre"], unit="deg", frame=recipe["frame"])
+        region = CircleSkyRegion(centre, recipe["exclusion"] * u.deg)
+        mask = ~empty.counts.geom.to_image().region_mask([region])
+        makers.append(FoVBackgroundMaker(method="fit", exclusion_mask=mask))
+    runs = []
+    for observation in observations:
+        pointing = observation.get_pointing_icrs(observation.tmid)
+        cube = empty.cutout(pointing, width=recipe["cutout"] * u.deg, name=f"obs-{observation.obs_id}")
+        for maker in makers:
+            cube = maker.run(cube, observation)
+        runs.append(cube)
+    return runs
+
+
+def stack(recipe: dict[str, Any], runs: Sequence[MapDataset]) -> MapDataset:
+    """Return the stack of runs with their backgrounds as scaled."""
+    stacked = empty_cube(recipe)
+    for cube in runs:
+        stacked.stack(cube)
+    return stacked
+
+
+def fitted(recipe: dict[str, Any], cube: MapDataset) -> MapDataset:
+    """Return a cube with the energies that a recipe fits."""
+    if recipe["energy_min"] is not None:
+        cube.mask_fit = cube.counts.geom.energy_mask(energy_min=recipe["energy_min"] * u.TeV)
+    return cube
+
+
+def to_fit_jointly(runs: list[MapDataset]) -> list[MapDataset]:
+    """Return the runs: a scaled background is a model here, and others take its place."""
+    return runs
+
+
+def write(dataset: MapDataset, path: str) -> None:
+    """Write a cube."""
+    dataset.write(path, overwrite=True)
+
+
+def read(path: str, name: str) -> MapDataset:
+    """Read a cube."""
+    return MapDataset.read(path, name=name)
+
+
+def read_files(name: str) -> list[MapDataset]:
+    """Read the cubes of a file, or of a list of files."""
+    path = data() / name
+    return list(Datasets.read(path)) if path.suffix == ".yaml" else [MapDataset.read(path, name="fermi")]
+
+
+def read_simulated(folder: str) -> list[MapDataset]:
+    """Read templates and counts; return the simulated cubes, which share the responses of their template."""
+    cubes = [MapDataset.read(path) for path in sorted(Path(folder).glob("template-*.fits"))]
+    with np.load(Path(folder) / "counts.npz") as file:
+        saved = {key: file[key] for key in file.files}
+    out = []
+    for i in range(len(saved) // 2):
+        cube = cubes[i % len(cubes)]
+        counts = np.zeros(cube.counts.data.size)
+        counts[saved[f"bin_{i}"]] = saved[f"counts_{i}"]
+        parts = {name: getattr(cube, name) for name in ("exposure", "background", "psf", "edisp", "mask_safe", "gti")}
+        filled = cube.counts.copy(data=counts.reshape(cube.counts.data.shape))
+        out.append(MapDataset(counts=filled, name=f"d{i}", **parts))
+    return out
+
+
+# ---- likelihood ----
+
+
+@dataclasses.dataclass
+class Problem:
+    """Datasets with their models, and where a fit starts: value and first step of every parameter."""
+
+    datasets: Datasets
+    start: list[tuple[Any, float, float]]
+
+    def reset(self, *, own_steps: bool = True) -> Datasets:
+        """Put every parameter back to its start; ``own_steps`` False leaves first steps to MINUIT."""
+        for parameter, value, step in self.start:
+            parameter.value, parameter.error = value, step if own_steps else 0.0
+        return self.datasets
+
+
+def freeze(datasets: Sequence[MapDataset], models: list[dict[str, Any]]) -> Problem:
+    """Attach models and evaluate the statistic once, which looks up the responses."""
+    made: list[Any] = []
+    for entry in models:
+        cls = getattr(library, entry.get("spectral_model", "PowerLawNormSpectralModel"))
+        spatial = getattr(library, entry["spatial_model"])(frame=entry["frame"]) if "spatial_model" in entry else None
+        spectral = cls()
+        for name, value, unit, step, frozen in entry["parameters"]:
+            parts = [part for part in (spectral, spatial) if part is not None and name in part.parameters.names]
+            parameter = parts[0].parameters[name]
+            parameter.quantity, parameter.error, parameter.frozen = value * u.Unit(unit), step, frozen
+        if spatial is None:
+            names = entry["datasets_names"]
+            made.append(library.FoVBackgroundModel(spectral_model=spectral, dataset_name=names[0], name=entry["name"]))
+        else:
+            made.append(library.SkyModel(spectral_model=spectral, spatial_model=spatial, name=entry["name"]))
+    together = Datasets(list(datasets))
+    together.models = made
+    together.stat_sum()
+    return Problem(together, [(p, p.value, p.error) for p in together.models.parameters.free_parameters])
+
+
+def stat_start(problem: Problem) -> float:
+    """Return the statistic at the start."""
+    return float(problem.reset().stat_sum())
+
+
+def fit(problem: Problem, *, own_steps: bool = True, **options: Any) -> Any:
+    """Fit from the start with MINUIT; with sensible first steps for positions and sizes, or with its own."""
+    return Fit(**options).run(problem.reset(own_steps=own_steps))
+
+
+def _by_name(problem: Problem, value: Callable[[Any], float]) -> dict[str, float]:
+    return {
+        f"{model.name}.{p.name}": float(value(p))
+        for model in problem.datasets.models
+        for p in model.parameters.free_parameters
+    }
+
+
+def errors(problem: Problem) -> dict[str, float]:
+    """Return the errors that the models hold."""
+    return _by_name(problem, lambda p: p.error)
+
+
+def summary(problem: Problem, result: Any) -> dict[str, Any]:
+    """Return statistic, best fit and errors; the models still hold them."""
+    return {
+        "stat": float(result.total_stat),
+        "values": _by_name(problem, lambda p: p.value),
+        "errors": errors(problem),
+        "nfev": int(result.optimize_result.nfev),
+        "success": bool(result.success),
+    }
+
+
+def accurate(problem: Problem) -> dict[str, Any]:
+    """Return the best fit at a tight tolerance, with errors of HESSE; not timed."""
+    return summary(problem, fit(problem, optimize_opts={"tol": 1e-3, "strategy": 2}))
+
+
+def statistic(problem: Problem, source: str, name: str) -> Callable[[], float]:
+    """Return a function that evaluates the statistic with another value of a parameter of a source each time."""
+    parameter = problem.datasets.models[source].parameters[name]
+
+    def call() -> float:
+        parameter.value *= 1 + 1e-7
+        return problem.datasets.stat_sum()
+
+    return call
+
+
+def covariance(problem: Problem, result: Any) -> Callable[[], Any]:
+    """Return a function that evaluates the covariance with HESSE at the best fit."""
+    problem.reset()
+    for parameter, best in zip((p for p, *_ in problem.start), result.parameters.free_parameters, strict=True):
+        parameter.value, parameter.error = best.value, best.error
+    return lambda: Fit().covariance(problem.datasets)
+
+
+def versions() -> dict[str, str]:
+    """Return versions."""
+    return {"gammapy": gammapy.__version__, "numpy": np.__version__, "iminuit": iminuit.__version__}

@@ -1,0 +1,163 @@
+"""What gjax does in the cases with cubes; `gammapy_cubes` has functions of the same names."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import gjax
+from benchmarks.parity import cube_inputs
+from gjax.datasets import Datasets, MapDataset
+from gjax.inference import hessian
+from gjax.likelihood import statistic as statistic_of_problem
+
+__all__ = [
+    "NAME",
+    "covariance",
+    "fit",
+    "fitted",
+    "freeze",
+    "read",
+    "read_files",
+    "read_runs",
+    "read_simulated",
+    "reduce_runs",
+    "set_up",
+    "stack",
+    "stat_start",
+    "statistic",
+    "summary",
+    "to_fit_jointly",
+    "value_and_gradient",
+    "versions",
+    "write",
+]
+
+NAME = "gjax"
+fitted = cube_inputs.fitted
+
+
+def data() -> Path:
+    """Return the folder of the data."""
+    return Path(os.environ["GAMMAPY_DATA"])
+
+
+def set_up(arguments: Namespace) -> None:
+    """Choose precision and compilation cache."""
+    gjax.enable_x64()
+    if arguments.cache:
+        gjax.enable_compilation_cache(arguments.cache)
+
+
+# ---- from files to datasets ----
+
+
+def read_runs(recipe: dict[str, Any]) -> Any:
+    """Open the data store; files of events and responses are read when they are needed."""
+    return cube_inputs.read_runs(recipe, data())
+
+
+def reduce_runs(recipe: dict[str, Any], observations: Any) -> tuple[list[MapDataset], list[MapDataset]]:
+    """Return runs before and after their background was scaled."""
+    return cube_inputs.reduce_runs(recipe, observations)
+
+
+def stack(recipe: dict[str, Any], runs: tuple[list[MapDataset], list[MapDataset]]) -> MapDataset:
+    """Return the stack of the scaled runs."""
+    return cube_inputs.stack(recipe, runs[1])
+
+
+def to_fit_jointly(runs: tuple[list[MapDataset], list[MapDataset]]) -> list[MapDataset]:
+    """Return the runs before scaling: a joint fit has norms of its own."""
+    return runs[0]
+
+
+def write(dataset: MapDataset, path: str) -> None:
+    """Write a cube."""
+    dataset.write(path, overwrite=True)
+
+
+def read(path: str, name: str) -> MapDataset:
+    """Read a cube."""
+    return MapDataset.read(path, name=name)
+
+
+def read_files(name: str) -> list[Any]:
+    """Read the cubes of a file, or of a list of files."""
+    path = data() / name
+    return list(Datasets.read(path)) if path.suffix == ".yaml" else [MapDataset.read(path, name="fermi")]
+
+
+def read_simulated(folder: str) -> list[MapDataset]:
+    """Read templates and counts; return the simulated cubes."""
+    cubes = [MapDataset.read(path) for path in sorted(Path(folder).glob("template-*.fits"))]
+    with np.load(Path(folder) / "counts.npz") as file:
+        saved = {key: file[key] for key in file.files}
+    return [cube_inputs.simulated(cubes, saved, i) for i in range(len(saved) // 2)]
+
+
+# ---- likelihood ----
+
+
+def freeze(datasets: Sequence[Any], models: list[dict[str, Any]]) -> gjax.Likelihood:
+    """Build the likelihood."""
+    return gjax.Likelihood(list(datasets), cube_inputs.cube_models(models))
+
+
+def stat_start(problem: gjax.Likelihood) -> float:
+    """Return the statistic at the start, without the terms of the counts alone that Gammapy leaves out."""
+    return sum(cube_inputs.likelihood_statistic(problem).values())
+
+
+def fit(problem: gjax.Likelihood) -> Any:
+    """Fit from the start."""
+    return problem.fit()
+
+
+def summary(problem: gjax.Likelihood, result: Any) -> dict[str, Any]:
+    """Return statistic, best fit and errors, by short names."""
+    names = {name: name.replace(".spectral.", ".").replace(".spatial.", ".") for name in result.free_names}
+    return {
+        "stat": stat_start(result.likelihood),
+        "values": {short: result[name][0] for name, short in names.items()},
+        "errors": {short: result[name][1] for name, short in names.items()},
+        "success": bool(result.success),
+    }
+
+
+def statistic(problem: gjax.Likelihood, source: str, name: str) -> Callable[[], Any]:
+    """Return a function that evaluates the statistic with another value of a parameter of a source each time."""
+    path = f"{source}.{cube_inputs.part_of(name)}.{name}"
+    place, x, count = problem.free_names.index(path), problem.x0, iter(range(10**9))
+
+    def call() -> Any:
+        return problem.statistic(x.at[place].multiply(1 + 1e-7 * next(count))).block_until_ready()
+
+    return call
+
+
+def _at_best(function: Any, result: Any) -> Callable[[], Any]:
+    compiled, likelihood = jax.jit(function), result.likelihood
+    return lambda: jax.block_until_ready(compiled(likelihood.problem, likelihood.start))
+
+
+def value_and_gradient(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
+    """Return a function that evaluates the statistic and all its derivatives."""
+    return _at_best(jax.value_and_grad(statistic_of_problem, argnums=1), result)
+
+
+def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
+    """Return a function that evaluates the covariance from the exact Hessian."""
+    n = len(result.free_names)
+    return _at_best(lambda p, x: jax.numpy.linalg.inv(0.5 * hessian(p, x)[:n, :n]), result)
+
+
+def versions() -> dict[str, str]:
+    """Return versions and device."""
+    return {"gjax": gjax.__version__, "jax": jax.__version__, "device": str(jax.devices()[0])}
