@@ -154,6 +154,82 @@ class AbstractMapDataset:
 
         return peek_map_dataset(self, figure=figure)
 
+    # ---- pictures beside a prediction ----
+
+    def plot_sky_maps(self, npred: Any = None, *, background: Any = None, **options: Any) -> Any:
+        """Draw counts, excess, significance and, beside a prediction, model and residuals.
+
+        Parameters
+        ----------
+        npred
+            Predicted counts with background (map), or predicted counts by source; None for none.
+        background
+            Predicted background (map); that of the dataset if None.
+        **options
+            ``radius, smoothing, sources, regions, figure`` of `gjax.plot.plot_sky_maps`.
+        """
+        from gjax.plot import dataset_images, plot_sky_maps
+
+        return plot_sky_maps(dataset_images(self, npred, background), **options)
+
+    def plot_slices(self, npred: Any, *, background: Any = None, **options: Any) -> Any:
+        """Draw counts, prediction and residual significance in slices of energy.
+
+        Parameters
+        ----------
+        npred, background
+            See `plot_sky_maps`.
+        **options
+            ``number, radius, smoothing, sources, figure`` of `gjax.plot.plot_slices`.
+        """
+        from gjax.plot import dataset_images, plot_slices
+
+        return plot_slices(dataset_images(self, npred, background), **options)
+
+    def plot_sources(self, npred: Any, *, background: Any = None, figure: Any = None) -> Any:
+        """Draw the predicted counts of every source, and of the background; see `gjax.plot.plot_source_maps`.
+
+        Parameters
+        ----------
+        npred, background
+            See `plot_sky_maps`.
+        figure
+            Figure to draw on; a new one if None.
+        """
+        from gjax.plot import dataset_images, plot_source_maps
+
+        return plot_source_maps(dataset_images(self, npred, background), figure=figure)
+
+    def plot_residual_distribution(self, npred: Any, *, background: Any = None, **options: Any) -> Any:
+        """Draw the distribution of residual significances with its Gaussian fit.
+
+        Parameters
+        ----------
+        npred, background
+            See `plot_sky_maps`.
+        **options
+            ``near, radius, ax`` of `gjax.plot.plot_residual_distribution`.
+        """
+        from gjax.plot import dataset_images, plot_residual_distribution
+
+        return plot_residual_distribution(dataset_images(self, npred, background), **options)
+
+    def plot_spectrum(self, npred: Any, *, background: Any = None, title: str = "", figure: Any = None) -> Any:
+        """Draw counts and predicted parts per energy, summed over pixels; see `gjax.plot.plot_images_spectrum`.
+
+        Parameters
+        ----------
+        npred, background
+            See `plot_sky_maps`.
+        title
+            Text above.
+        figure
+            Figure to draw on; a new one if None.
+        """
+        from gjax.plot import dataset_images, plot_images_spectrum
+
+        return plot_images_spectrum(dataset_images(self, npred, background), title=title, figure=figure)
+
     def check(self) -> list[dict[str, Any]]:
         """What may be wrong with the data, as records with ``level``, ``dataset``, ``field`` and ``msg``."""
         from gjax.datasets._map_checks import check_dataset

@@ -128,6 +128,18 @@ class EDispMap(AbstractReducedResponse):
         values = np.ascontiguousarray(np.moveaxis(matrix.reshape(true.nbin, number, -1), 1, 2))
         return EDispKernelMap(map_of(geom, values.reshape(geom.data_shape)), self._exposure_on(geom))
 
+    def plot_migration(self, ax: Any = None, *, position: Any = None) -> Any:
+        """Plot the distribution of the migration at some true energies; see `gjax.plot.plot_edisp_migration`."""
+        from gjax.plot import plot_edisp_migration
+
+        return plot_edisp_migration(self, position=position, ax=ax)
+
+    def peek(self, figure: Any = None, *, position: Any = None, energy_axis: Any = None) -> Any:
+        """Plot migration, bias and matrix at a position; see `gjax.plot.peek_edisp_map`."""
+        from gjax.plot import peek_edisp_map
+
+        return peek_edisp_map(self, position=position, energy_axis=energy_axis, figure=figure)
+
     def sample_coord(self, map_coord: Any, key: Any) -> Any:
         """Draw reconstructed energies of events.
 
@@ -280,6 +292,12 @@ class EDispKernelMap(AbstractReducedResponse):
             raise ValueError(f"the energy dispersion is for {self.axes['energy']!r}, not for {energy_axis!r}")
         matrix = self.at_position(position, method)
         return EDispKernel([self.axes["energy_true"], self.axes["energy"]], matrix)
+
+    def peek(self, figure: Any = None, *, position: Any = None) -> Any:
+        """Plot bias and matrix at a position; see `gjax.plot.peek_edisp_map`."""
+        from gjax.plot import peek_edisp_map
+
+        return peek_edisp_map(self, position=position, figure=figure)
 
     def sample_coord(self, map_coord: Any, key: Any) -> Any:
         """Draw reconstructed energies of events, uniform in the logarithm within each bin.

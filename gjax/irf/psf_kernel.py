@@ -107,6 +107,18 @@ class PSFKernel:
         data = np.tensordot(weights, self.data, axes=1)[np.newaxis]
         return PSFKernel(map_of(self.psf_kernel_map.geom.squash(axis.name), data)).normalize()
 
+    def plot_kernel(self, ax: Any = None, *, energy: Any = None) -> Any:
+        """Draw the image at one energy (the middle one if None); see `gjax.plot.plot_psf_kernel`."""
+        from gjax.plot import plot_psf_kernel
+
+        return plot_psf_kernel(self, energy=energy, ax=ax)
+
+    def peek(self, figure: Any = None) -> Any:
+        """Draw the image at some energies, and contained fractions; see `gjax.plot.peek_psf_kernel`."""
+        from gjax.plot import peek_psf_kernel
+
+        return peek_psf_kernel(self, figure=figure)
+
     def __repr__(self) -> str:
         return f"PSFKernel{self.data.shape}"
 

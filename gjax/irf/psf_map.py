@@ -172,6 +172,28 @@ class AbstractPSFMap(AbstractReducedResponse):
         geom, exposure_geom = self.geom.squash(self.energy_name), self.exposure_map.geom.squash(self.energy_name)
         return self._with(map_of(geom, data, self.psf_map.unit), map_of(exposure_geom, total, self.exposure_map.unit))
 
+    # ---- pictures ----
+
+    def plot_containment_radius(self, ax: Any = None, *, fraction: Any = (0.68, 0.95), position: Any = None) -> Any:
+        """Plot containment radii against energy; see `gjax.plot.plot_psf_containment`."""
+        from gjax.plot import plot_psf_containment
+
+        return plot_psf_containment(self, fraction=fraction, position=position, ax=ax)
+
+    def plot_psf_vs_rad(self, ax: Any = None, *, energy: Any = None, position: Any = None) -> Any:
+        """Plot the density against the radius at some energies; see `gjax.plot.plot_psf_profile`."""
+        from gjax.plot import plot_psf_profile
+
+        return plot_psf_profile(self, energy=energy, position=position, ax=ax)
+
+    def peek(self, figure: Any = None, *, position: Any = None) -> Any:
+        """Plot containment radii, profiles, and the radius on the sky; see `gjax.plot.peek_psf_map`."""
+        from gjax.plot import peek_psf_map
+
+        return peek_psf_map(self, position=position, figure=figure)
+
+    # ---- random numbers ----
+
     def sample_coord(self, map_coord: Any, key: Any) -> Any:
         """Move events by the point spread function.
 

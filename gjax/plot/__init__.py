@@ -49,6 +49,13 @@ from gjax.plot.maps import plot_map_grid as plot_map_grid
 from gjax.plot.maps import plot_sources as plot_sources
 from gjax.plot.posterior import plot_corner as plot_corner
 from gjax.plot.posterior import plot_trace as plot_trace
+from gjax.plot.reduced_objects import peek_edisp_map as peek_edisp_map
+from gjax.plot.reduced_objects import peek_psf_kernel as peek_psf_kernel
+from gjax.plot.reduced_objects import peek_psf_map as peek_psf_map
+from gjax.plot.reduced_objects import plot_edisp_migration as plot_edisp_migration
+from gjax.plot.reduced_objects import plot_psf_containment as plot_psf_containment
+from gjax.plot.reduced_objects import plot_psf_kernel as plot_psf_kernel
+from gjax.plot.reduced_objects import plot_psf_profile as plot_psf_profile
 from gjax.plot.sed import plot_flux_points as plot_flux_points
 from gjax.plot.sed import plot_sed as plot_sed
 from gjax.plot.sed import plot_stat_scan as plot_stat_scan

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gjax.plot.style import COLORS, CYCLE, axes_for, energy_ticks, new_figure, style
+from gjax.plot.style import COLORS, CYCLE, axes_for, energy_ticks, new_figure, scaled_label, style
 
 __all__ = ["peek_map_dataset", "plot_cube_spectrum", "plot_distribution"]
 
@@ -183,9 +183,10 @@ def plot_cube_spectrum(
 
 
 def peek_map_dataset(dataset: Any, *, figure: Any = None) -> Any:
-    """Draw what is in a map dataset: counts, excess, exposure in the middle of its energies, counts per energy.
+    """Draw what is in a map dataset: counts, excess, exposure in the middle of its energies, spectrum, responses.
 
-    Counts and excess are summed over energy within the safe mask.
+    Counts and excess are summed over energy within the safe mask. Containment radii and energy dispersion are those in
+    the middle of the map.
 
     Parameters
     ----------
@@ -228,16 +229,47 @@ def peek_map_dataset(dataset: Any, *, figure: Any = None) -> Any:
         middle = dataset.exposure.data.shape[0] // 2
         energy = dataset.exposure.geom.axes["energy_true"].center[middle].to_value("TeV")
         values = dataset.exposure.quantity[middle].to_value("m2 s")
-        panels.append((values, {"title": f"Exposure at {energy:.3g} TeV", "label": "Exposure [m² s]"}))
-    figure = new_figure(9.6, 7.6) if figure is None else figure
+        factor, label = scaled_label("Exposure", "m2 s", values[values > 0])
+        panels.append((factor * values, {"title": f"Exposure at {energy:.3g} TeV", "label": label}))
+    responses = [draw for draw in (_psf_panel, _edisp_panel) if draw(dataset, None)]
+    columns = 3 if len(panels) + 1 + len(responses) > 4 else 2
+    figure = new_figure(4.8 * columns, 7.6) if figure is None else figure
     for i, (values, options) in enumerate(panels):
         with style():
-            plot_image(values, wcs, ax=figure.add_subplot(2, 2, i + 1, projection=wcs), **options)
+            plot_image(values, wcs, ax=figure.add_subplot(2, columns, i + 1, projection=wcs), **options)
     with style():
-        ax = figure.add_subplot(2, 2, len(panels) + 1)
+        ax = figure.add_subplot(2, columns, len(panels) + 1)
     edges = dataset.counts.geom.axes["energy"].edges.to_value("TeV")
     sums = None if background is None else background.sum(axis=(1, 2))
     plot_counts(edges, counts.sum(axis=(1, 2)), sums, mask=safe.any(axis=(1, 2)), ax=ax)
     for text, name in zip(ax.get_legend().get_texts(), ("background", "counts") if sums is not None else ("counts",)):
         text.set_text(name)
+    for i, draw in enumerate(responses):
+        with style():
+            draw(dataset, figure.add_subplot(2, columns, len(panels) + 2 + i))
     return figure
+
+
+def _psf_panel(dataset: Any, ax: Any) -> bool:
+    """Draw containment radii in the middle of the map; return whether there is something to draw."""
+    from gjax.plot.reduced_objects import plot_psf_containment
+
+    psf = dataset.psf
+    if psf is None or not np.any(psf.psf_map.data > 0):
+        return False
+    if ax is not None:
+        plot_psf_containment(psf, ax=ax)
+    return True
+
+
+def _edisp_panel(dataset: Any, ax: Any) -> bool:
+    """Draw the energy dispersion in the middle of the map; return whether there is something to draw."""
+    from gjax.plot.irf_objects import plot_kernel
+
+    edisp = dataset.edisp
+    if edisp is None or not np.any(edisp.irf_map.data > 0):
+        return False
+    if ax is not None:
+        axis = dataset.counts.geom.axes["energy"]
+        plot_kernel(edisp.get_edisp_kernel(energy_axis=axis), ax=ax)
+    return True

@@ -65,7 +65,20 @@ def image_norm(values: ArrayLike, scale: str, vmin: float | None = None, vmax: f
     return colors.Normalize(low, high if high > low else low + 1.0)
 
 
-def _colour_bar(ax: Any, shown: Any, norm: Any, label: str) -> None:
+def colour_bar(ax: Any, shown: Any, norm: Any, label: str) -> None:
+    """Draw a colour bar with round numbers where the norm bends.
+
+    Parameters
+    ----------
+    ax
+        Axes of the image.
+    shown
+        The image.
+    norm
+        Its norm.
+    label
+        What the colours mean.
+    """
     bar = ax.figure.colorbar(shown, ax=ax, pad=0.02, label=label, fraction=0.05)
     if isinstance(norm, colors.AsinhNorm):
         width, reach = float(norm.linear_width), float(norm.vmax or 1.0)
@@ -145,7 +158,7 @@ def plot_image(
         palette = _palette(cmap or (DIVERGING if diverging else IMAGE))
         shown = ax.imshow(np.ma.masked_invalid(image), origin="lower", cmap=palette, norm=norm, interpolation="nearest")
         if colorbar:
-            _colour_bar(ax, shown, norm, label)
+            colour_bar(ax, shown, norm, label)
         ax.grid(False)
         _label_sky(ax, image.shape, "#444444" if diverging else "white")
         if title:

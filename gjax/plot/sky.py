@@ -58,9 +58,14 @@ def plot_regions(
     ax
         Axes made with ``projection=wcs``.
     regions
-        A sky region or a list of them; compound regions are taken apart.
+        A sky region, position or DS9 string, or a list of them; compound regions are taken apart.
     color, label, linestyle, linewidth
         Look.
+
+    Raises
+    ------
+    ValueError
+        If a string is not a region.
 
     Examples
     --------
@@ -70,6 +75,8 @@ def plot_regions(
     >>> ax = new_figure().add_subplot(projection=image_wcs(center, 4, 0.02)[0])
     >>> plot_regions(ax, CircleSkyRegion(center, 0.1 * u.deg), color="red")
     """
+    from gjax.maps.region_tools import make_region
+
     simple: list[Any] = []
 
     def collect(item: Any) -> None:
@@ -81,6 +88,8 @@ def plot_regions(
         elif isinstance(item, list | tuple):
             for part in item:
                 collect(part)
+        elif isinstance(item, str | SkyCoord):
+            collect(make_region(item))
         else:
             simple.append(item)
 
