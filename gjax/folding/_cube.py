@@ -8,9 +8,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.folding._grid import GridFold, grid_shape
 from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile
 
-__all__ = ["FixedFold", "RadialFold", "cube_bins", "fold_cube", "radial_shape"]
+__all__ = ["FixedFold", "RadialFold", "cube_bins", "fixed_bins", "fold_cube", "photon_fractions", "radial_shape"]
 
 
 class RadialFold(eqx.Module):
@@ -57,13 +58,16 @@ class FixedFold(eqx.Module):
     Parameters
     ----------
     occupied
-        Shape (bins with counts, energy_true).
+        For the bins with counts that the source reaches, shape (reached, energy_true).
     rest
         Summed over the other bins of each energy inside the mask, shape (energy, energy_true).
+    bins
+        For every bin with counts its place in ``occupied``, or the number of places if it is not reached.
     """
 
     occupied: Array
     rest: Array
+    bins: Array
 
 
 def radial_shape(fold: RadialFold, spatial: Any) -> Array:
@@ -76,7 +80,12 @@ def radial_shape(fold: RadialFold, spatial: Any) -> Array:
     return spline_profile(coefficients, radius, fold.step) * fold.solid_angle[:, None]
 
 
-def fold_cube(flux: Array, fold: RadialFold, spatial: Any) -> Array:
+def photon_fractions(fold: RadialFold | GridFold, spatial: Any) -> Array:
+    """Return the fraction of a source's photons per pixel and energy of the PSF, shape (pixels, energies)."""
+    return grid_shape(fold, spatial) if isinstance(fold, GridFold) else radial_shape(fold, spatial)
+
+
+def fold_cube(flux: Array, fold: RadialFold | GridFold, spatial: Any) -> Array:
     """Return the predicted counts of a source on its cutout, shape (pixels, energy).
 
     Parameters
@@ -88,13 +97,20 @@ def fold_cube(flux: Array, fold: RadialFold, spatial: Any) -> Array:
     spatial
         Spatial model with arrays in place of parameters.
     """
-    shape = radial_shape(fold, spatial)
+    shape = photon_fractions(fold, spatial)
     if fold.psf_is_reco:
         return shape * jnp.matmul(fold.exposure * flux, fold.edisp, precision="highest")
     return jnp.matmul(shape * fold.exposure * flux, fold.edisp, precision="highest")
 
 
-def cube_bins(npred: Array, fold: RadialFold) -> Array:
+def fixed_bins(flux: Array, fold: FixedFold) -> Array:
+    """Return the prediction in the bins with counts, and behind them its sum over the other bins of each energy."""
+    reached = jnp.matmul(fold.occupied, flux, precision="highest")
+    rest = jnp.matmul(fold.rest, flux, precision="highest")
+    return jnp.concatenate([reached.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
+
+
+def cube_bins(npred: Array, fold: RadialFold | GridFold) -> Array:
     """Return the prediction in the bins with counts, and behind them its sum over the other bins of each energy."""
     occupied = npred.ravel().at[fold.bins].get(mode="fill", fill_value=0.0)
     total = jnp.sum(jnp.where(fold.mask, npred, 0.0), axis=0)

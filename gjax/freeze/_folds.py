@@ -5,27 +5,31 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.freeze._cubes import (
+from gjax.folding import photon_fractions
+from gjax.freeze._cubes import CubeArrays
+from gjax.freeze._cutouts import (
     MARGIN,
-    CubeArrays,
-    edisp_at,
+    FixedCutout,
+    box_of,
     fixed_fold,
+    grid_fold,
     grid_for,
     pixels_around,
-    psf_at,
     radial_fold,
     radial_reach,
+    stack_fixed,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
+from gjax.freeze._responses import edisp_at, psf_at
 from gjax.models import SkyModel
-from gjax.models._pixels import PixelNodes
-from gjax.parameters import parameter_paths
+from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "is_near", "make_folds"]
+__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,48 +38,92 @@ class GroupFolds:
 
     Parameters
     ----------
-    names, positions, extents
-        The sources, and where and how large they were when the folds were made.
+    models
+        The sources as they were when the folds were made.
+    method
+        How they are folded, see `fold_method`.
     folds
         Per bucket, stacked over sources and datasets; None where the bucket holds no cubes.
     sees
         Per bucket, whether a source reaches a dataset, shape (sources, datasets).
     pixels
-        Per bucket, source and dataset the pixels of the cutout; for sources folded once their counts per flux,
-        shape (energy_true, pixels), and the energy dispersion.
+        Per bucket, source and dataset the pixel of the map at every place of the cutout (-1 for none); a `FixedCutout`
+        for sources folded once.
     """
 
-    names: tuple[str, ...]
-    positions: np.ndarray
-    extents: np.ndarray
+    models: tuple[SkyModel, ...]
+    method: str
     folds: tuple[Any, ...]
     sees: tuple[np.ndarray, ...]
     pixels: tuple[Any, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sources."""
+        return tuple(model.name for model in self.models)
 
-def is_symmetric(model: SkyModel) -> bool:
-    """Tell whether a source is folded as a symmetric shape that may move and grow."""
-    spatial: Any = model.spatial_model
+
+def _is_free(leaf: Parameter | Affine | Expression) -> bool:
+    if isinstance(leaf, Affine):
+        return not leaf.source.frozen
+    if isinstance(leaf, Expression):
+        return any(not source.frozen for source in leaf.sources)
+    return not leaf.frozen
+
+
+def _is_symmetric(spatial: Any) -> bool:
     return bool(getattr(spatial, "is_radial", False)) and hasattr(spatial, "radial_nodes")
 
 
-def _place(model: SkyModel) -> tuple[np.ndarray, float]:
+def fold_method(model: SkyModel) -> str:
+    """Return how a source is folded into cubes.
+
+    ``fixed``: nothing of its shape is free, so it is folded once. ``radial``: a symmetric shape that may move and
+    grow. ``grid``: any other shape. ``none``: it has no spatial model.
+    """
     spatial: Any = model.spatial_model
-    if not is_symmetric(model):
-        return np.zeros(3), 0.0
-    return np.asarray(spatial.filled().unit_vector("icrs")), float(spatial.extent())
+    if spatial is None:
+        return "none"
+    if not any(_is_free(leaf) for _, leaf in parameter_paths(spatial)):
+        return "fixed"
+    return "radial" if _is_symmetric(spatial) else "grid"
+
+
+def _vector(spatial: Any) -> np.ndarray:
+    """Return the ICRS unit vector of a spatial model; zeros for models without a centre."""
+    if not hasattr(spatial, "position"):
+        return np.zeros(3)
+    return np.asarray(spatial.position.icrs.cartesian.xyz.value, dtype=float)
+
+
+def _is_same(new: Any, old: Any) -> bool:
+    """Tell whether two spatial models have the same values."""
+
+    def leaves(tree: Any) -> list[Any]:
+        return jax.tree_util.tree_leaves(tree, is_leaf=lambda x: isinstance(x, Parameter | Affine | Expression))
+
+    pairs = list(zip(leaves(new), leaves(old)))
+    if any(isinstance(leaf, Affine | Expression) for pair in pairs for leaf in pair):
+        return bool(eqx.tree_equal(new.filled(), old.filled()))
+    values = ((a.value, b.value) if isinstance(a, Parameter) else (a, b) for a, b in pairs)
+    return len(leaves(new)) == len(leaves(old)) and all(a is b or np.array_equal(a, b) for a, b in values)
 
 
 def is_near(folds: GroupFolds, models: list[SkyModel]) -> bool:
     """Tell whether folds still serve: the same sources, none moved out of its cutout or outgrew it."""
-    if folds.names != tuple(model.name for model in models):
+    if folds.names != tuple(model.name for model in models) or fold_method(models[0]) != folds.method:
         return False
-    for model, position, extent in zip(models, folds.positions, folds.extents):
-        if model.spatial_model is None or not is_symmetric(model):
+    for model, old in zip(models, folds.models):
+        here: Any = model.spatial_model
+        there: Any = old.spatial_model
+        if type(here) is not type(there) or model.apply_irf != old.apply_irf:
+            return False
+        if folds.method == "fixed":
+            if not _is_same(here, there):
+                return False
             continue
-        here, size = _place(model)
-        moved = 2 * np.arcsin(min(1.0, float(np.linalg.norm(here - position)) / 2))
-        if np.rad2deg(moved) > MARGIN or size > reach_of(extent):
+        moved = 2 * np.arcsin(min(1.0, float(np.linalg.norm(_vector(here) - _vector(there))) / 2))
+        if np.rad2deg(moved) > MARGIN or here.extent() > reach_of(there.extent()):
             return False
     return True
 
@@ -91,15 +139,19 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
     Raises
     ------
     FitError
-        If a source has no spatial model, or a shape that cannot be folded has free parameters.
+        If a source has no spatial model, or one that is no distribution of flux.
     """
     for model in models:
         if model.spatial_model is None:
             raise FitError(f"source {model.name!r}: has no spatial model, which cubes need")
-    places = [_place(model) for model in models]
+        if not getattr(model.spatial_model, "unit", "sr-1"):
+            name = type(model.spatial_model).__name__
+            raise FitError(f"source {model.name!r}: {name} is a factor, not a distribution of flux")
     folds: list[Any] = []
     sees: list[np.ndarray] = []
     pixels: list[Any] = []
+    method = fold_method(models[0])
+    make = {"fixed": _fixed, "radial": _radial, "grid": _grid}[method]
     for members, bucket in zip(frozen.members, frozen.buckets):
         cubes = [frozen.cubes.get(i) for i in members]
         if cubes[0] is None:
@@ -107,83 +159,148 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             sees.append(np.ones((len(models), len(members))))
             pixels.append(None)
             continue
-        n_bins = bucket.background.shape[1]  # type: ignore[attr-defined]
         here = [datasets[i] for i in members]
-        make = _radial if is_symmetric(models[0]) else _fixed
-        stacked, seen, cut = make(models, places, here, [cube for cube in cubes if cube is not None], n_bins)
-        folds.append(stacked)
+        size = bucket.energy_bin.shape[1]  # type: ignore[attr-defined]
+        stacked, seen, cut = make(models, here, [cube for cube in cubes if cube is not None], size)
+        folds.append(jax.device_put(stacked))
         sees.append(seen)
         pixels.append(cut)
-    names = tuple(model.name for model in models)
-    positions, extents = np.array([p for p, _ in places]), np.array([e for _, e in places])
-    return GroupFolds(names, positions, extents, tuple(folds), tuple(sees), tuple(pixels))
+    return GroupFolds(tuple(models), method, tuple(folds), tuple(sees), tuple(pixels))
 
 
 def _stack(rows: list[list[Any]]) -> Any:
     flat = [fold for row in rows for fold in row]
     shape = len(rows), len(rows[0])
-    stacked = jax.tree_util.tree_map(lambda *leaves: np.stack(leaves).reshape(*shape, *np.shape(leaves[0])), *flat)
-    return jax.device_put(stacked)
+    return jax.tree_util.tree_map(lambda *leaves: np.stack(leaves).reshape(*shape, *np.shape(leaves[0])), *flat)
+
+
+def _applies(model: SkyModel, response: str) -> bool:
+    return bool(dict(model.apply_irf).get(response, True))
+
+
+def _responses(model: SkyModel, dataset: Any) -> tuple[Any, np.ndarray]:
+    """Return PSF (or None) and energy dispersion for a source: those at its centre, or at that of the map."""
+    spatial: Any = model.spatial_model
+    sky = spatial.position if hasattr(spatial, "position") else dataset.counts.geom.center_skydir
+    psf = psf_at(dataset, sky) if _applies(model, "psf") else None
+    return psf, edisp_at(dataset, sky, applies=_applies(model, "edisp"))
+
+
+def _side(cube: CubeArrays) -> float:
+    return float(np.sqrt(np.median(cube.solid_angle[cube.solid_angle > 0])))
 
 
 def _radial(
-    models: list[SkyModel], places: list[Any], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
 ) -> tuple[Any, np.ndarray, Any]:
-    responses = []
-    for model in models:
-        spatial: Any = model.spatial_model
-        sky = spatial.position
-        responses.append([(psf_at(dataset, sky), edisp_at(dataset, sky)) for dataset in datasets])
-    extent = max(reach_of(extent) for _, extent in places)
-    sides = [float(np.sqrt(np.median(cube.solid_angle[cube.solid_angle > 0]))) for cube in cubes]
-    rads = [psf[0] for row in responses for psf, _ in row]
+    sides = [_side(cube) for cube in cubes]
+    # no PSF: all within a hundredth of a pixel
+    narrow = [(np.array([0.005 * side]), np.ones((len(cube.exposure), 1)), False) for side, cube in zip(sides, cubes)]
+    responses = [[_responses(model, dataset) for dataset in datasets] for model in models]
+    psfs = [[narrow[d] if psf is None else psf for d, (psf, _) in enumerate(row)] for row in responses]
+    places = [_vector(model.spatial_model) for model in models]
+    extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
+    rads = [psf[0] for row in psfs for psf in row]
     grid = grid_for(rads, sides, extent)
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
-    cut = [[pixels_around(cube, position, reach) for cube in cubes] for position, _ in places]
-    size = ladder(max(max(len(p) for p in row) for row in cut) or 1), n_bins
+    cut = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
+    size = ladder(max(max(len(p) for p in row) for row in cut) or 1)
+    cut = [[np.concatenate([p, np.full(size - len(p), -1)]) for p in row] for row in cut]
+    rows = [
+        [
+            radial_fold(cube, places[s], grid, psfs[s][d], responses[s][d][1], cut[s][d], n_bins, exposed)
+            for d, cube in enumerate(cubes)
+        ]
+        for s, exposed in enumerate(_applies(model, "exposure") for model in models)
+    ]
+    return _stack(rows), _seen(cut), cut
+
+
+def _seen(cut: list[list[np.ndarray]]) -> np.ndarray:
+    return np.array([[float((pixels >= 0).any()) for pixels in row] for row in cut])
+
+
+def _box_shape(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], psfs: list[Any]) -> Any:
+    """Return the pixels along latitude and longitude of boxes that hold all sources with their PSFs."""
+    from scipy.fft import next_fast_len
+
+    reach = max((psf[0][-1] for psf in psfs if psf is not None), default=0.0) + MARGIN
+    extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
+    shape = []
+    for axis in (0, 1):
+        least = min(_side(cube) for cube in cubes)
+        # beyond the map there is only what PSFs bring in
+        whole = max(cube.shape[axis] for cube in cubes) + 2 * np.ceil(reach / least)
+        near = 2 * np.ceil((extent + reach) / least) + 2 if np.isfinite(extent) else np.inf
+        shape.append(2 * next_fast_len(int(np.ceil(min(whole, near) / 2)), real=True))
+    return tuple(shape)
+
+
+def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> Any:
+    """Return responses and boxes (source, dataset): around sources with an end, else around the map."""
+    responses = [[_responses(model, dataset) for dataset in datasets] for model in models]
+    shape = _box_shape(models, datasets, cubes, [psf for row in responses for psf, _ in row])
+    boxes = []
+    for model in models:
+        spatial: Any = model.spatial_model
+        is_small = np.isfinite(spatial.extent()) and min(shape) < max(max(cube.shape) for cube in cubes)
+        boxes.append(
+            [
+                box_of(d.counts.geom, spatial.position if is_small else d.counts.geom.center_skydir, shape)
+                for d in datasets
+            ]
+        )
+    return responses, boxes
+
+
+def _grid_folds(
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
+) -> tuple[list[list[Any]], list[list[np.ndarray]]]:
+    responses, boxes = _boxes(models, datasets, cubes)
     rows = []
-    for (position, _), row, pixels in zip(places, responses, cut):
+    for model, row, boxes_of in zip(models, responses, boxes):
         made = []
-        for cube, ((rad, psf, is_reco), edisp), inside in zip(cubes, row, pixels):
-            made.append(radial_fold(cube, position, grid, (rad, psf), edisp, inside, size, is_reco))
+        for cube, (psf, edisp), box in zip(cubes, row, boxes_of):
+            if psf is not None and psf[2] and getattr(model.spatial_model, "is_energy_dependent", False):
+                name = type(model.spatial_model).__name__
+                raise FitError(f"source {model.name!r}: {name} depends on true energy, the PSF on reconstructed energy")
+            made.append(grid_fold(cube, box, psf, edisp, n_bins, _applies(model, "exposure")))
         rows.append(made)
-    return _stack(rows), np.array([[float(len(p) > 0) for p in row] for row in cut]), cut
+    return rows, [[pixels for pixels, _ in row] for row in boxes]
 
 
-def pixel_nodes(geom: Any) -> PixelNodes:
-    """Return the pixels of a geometry as quadrature nodes."""
-    ny, nx = geom.to_image().data_shape
-    x, y = np.meshgrid(np.arange(nx + 1) - 0.5, np.arange(ny + 1) - 0.5)
-    sky = geom.wcs.pixel_to_world(x, y).icrs
-    return PixelNodes.from_corners(sky.ra.deg, sky.dec.deg, "icrs")
+def _grid(
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
+) -> tuple[Any, np.ndarray, Any]:
+    rows, cut = _grid_folds(models, datasets, cubes, n_bins)
+    return _stack(rows), _seen(cut), cut
+
+
+_fractions = jax.jit(photon_fractions)
 
 
 def _fixed(
-    models: list[SkyModel], places: list[Any], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
 ) -> tuple[Any, np.ndarray, Any]:
-    from scipy.signal import fftconvolve
-
-    rows, dense = [], []
-    for model in models:
+    rows: Any = []
+    cut: Any
+    if _is_symmetric(models[0].spatial_model):
+        stacked, _, cut = _radial(models, datasets, cubes, n_bins)
+        for s in range(len(models)):
+            rows.append([jax.tree_util.tree_map(lambda leaf, s=s, d=d: leaf[s, d], stacked) for d in range(len(cubes))])
+    else:
+        rows, cut = _grid_folds(models, datasets, cubes, n_bins)
+    made: list[list[FixedCutout]] = []
+    for model, folds, places in zip(models, rows, cut):
         spatial: Any = model.spatial_model
-        free = [name for name, p in parameter_paths(spatial) if not getattr(p, "frozen", False)]
-        if free:
-            names = ", ".join(free)
-            raise FitError(f"source {model.name!r}: {type(spatial).__name__} cannot be fitted yet; freeze {names}")
-        made, counts = [], []
-        for dataset, cube in zip(datasets, cubes):
-            geom = dataset.counts.geom
-            fraction = np.asarray(spatial.filled().integrate_pixels(pixel_nodes(geom)))
-            centre = geom.center_skydir
-            rates = np.broadcast_to(fraction, (len(cube.edges) - 1, *cube.shape))
-            applies = dict(model.apply_irf)
-            if dataset.psf is not None and applies.get("psf", True):
-                true = dataset.exposure.geom.axes["energy_true"]
-                kernel = dataset.psf.get_psf_kernel(geom.to_image().to_cube([true]), position=centre)
-                rates = fftconvolve(rates, np.asarray(kernel.data, dtype=float), mode="same", axes=(1, 2))
-            edisp = edisp_at(dataset, centre)
-            counts.append((np.maximum(rates, 0.0).reshape(rates.shape[0], -1) * cube.exposure, edisp))
-            made.append(fixed_fold(cube, *counts[-1], n_bins))
-        rows.append(made)
-        dense.append(counts)
-    return _stack(rows), np.ones((len(models), len(datasets))), dense
+        filled, row = spatial.filled(), []
+        for fold, pixels in zip(folds, places):
+            inside = pixels >= 0
+            fractions = np.asarray(_fractions(fold, filled), dtype=float)[inside]
+            parts = pixels[inside], fractions, fold.exposure[inside], fold.edisp
+            row.append(FixedCutout(*parts, psf_is_reco=fold.psf_is_reco))
+        made.append(row)
+    done = [[fixed_fold(cube, one, n_bins) for cube, one in zip(cubes, row)] for row in made]
+    size = ladder(max(number for row in done for _, number in row) or 1)
+    seen = np.array([[float(len(one.pixels) > 0) for one in row] for row in made])
+    return stack_fixed([[fields for fields, _ in row] for row in done], size), seen, made

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gjax.freeze import _compiled as compiled
+from gjax.freeze._cutouts import FixedCutout
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
@@ -41,11 +42,11 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
 
 
 def _add(total: np.ndarray, values: np.ndarray, cut: Any) -> None:
-    if isinstance(cut, tuple):
-        counts, edisp = cut
-        total += np.einsum("t,tp,tr->rp", values, counts, edisp, optimize=True)
+    if isinstance(cut, FixedCutout):
+        total[:, cut.pixels] += cut.npred(values).T
     else:
-        total[:, cut] += values[: len(cut)].T
+        inside = cut >= 0
+        total[:, cut[inside]] += values[inside].T
 
 
 def cube_backgrounds(likelihood: Likelihood) -> dict[int, np.ndarray]:

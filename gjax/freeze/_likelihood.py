@@ -311,8 +311,10 @@ class Likelihood:
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])
             )
             lines.append(f"  {type(bucket).__name__:<14} {len(members):>4} datasets of shape {shape}: {names}")
-        for group, sources in zip(self.problem.groups, self._group_names()):
-            lines.append(f"  {type(group.skeleton).__name__}: {', '.join(sources)}")
+        methods = [f" ({folds.method})" for folds in self.folds] or [""] * len(self.problem.groups)
+        for group, sources, method in zip(self.problem.groups, self._group_names(), methods):
+            listed = ", ".join(name + method for name in sources)
+            lines.append(f"  {type(group.skeleton).__name__}: {listed}")
         lines.append(f"  free: {', '.join(self.free_names) or 'none'}")
         return "\n".join(lines + [f"  left out: {message}" for message in self.undefined])
 

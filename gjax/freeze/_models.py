@@ -10,7 +10,7 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze._datasets import FrozenDatasets, ladder
-from gjax.freeze._folds import GroupFolds, is_near, is_symmetric, make_folds
+from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds
 from gjax.likelihood import BackgroundGroup, Problem, SourceGroup
 from gjax.models import FoVBackgroundModel, InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.models._background import dataset_skeleton
@@ -32,7 +32,7 @@ def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[Sk
     for model, skeleton in zip(models, skeletons):
         if isinstance(model, SkyModel):
             leaves, structure = jax.tree_util.tree_flatten((skeleton.spectral_model, skeleton.spatial_model))
-            key = (structure, tuple(np.shape(leaf) for leaf in leaves), is_symmetric(model))
+            key = (structure, tuple(np.shape(leaf) for leaf in leaves), fold_method(model), model.apply_irf)
             kinds.setdefault(key, []).append((model, skeleton))
     return list(kinds.values())
 

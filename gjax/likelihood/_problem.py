@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import FixedFold, RadialFold, cube_bins, fold_cube, fold_spectrum, scaled_edges
+from gjax.folding import FixedFold, RadialFold, cube_bins, fixed_bins, fold_cube, fold_spectrum, scaled_edges
 from gjax.likelihood._buckets import AbstractBucket, CashCubes, FluxPointSets
 from gjax.parameters import FrozenTable, fill, prior_statistic, prior_weight
 
@@ -178,7 +178,7 @@ def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) 
 def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
     """Return the prediction of a source in the bins with counts, and in the others summed per energy."""
     if isinstance(fold, FixedFold):
-        return jnp.concatenate([fold.occupied @ flux, fold.rest @ flux])
+        return fixed_bins(flux, fold)
     return cube_bins(fold_cube(flux, fold, spatial), fold)
 
 

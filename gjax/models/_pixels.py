@@ -6,7 +6,6 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jax import Array
 
 from gjax.models._sphere import FRAMES
 
@@ -96,7 +95,3 @@ class PixelNodes(eqx.Module):
     def shape(self) -> tuple[int, ...]:
         """Shape of the image."""
         return tuple(np.shape(self.solid_angle)[1:])
-
-    def sum(self, density: Array) -> Array:
-        """Return the integral over every pixel of a density [sr-1] given at the nodes."""
-        return (density * self.solid_angle).sum(axis=0)

@@ -49,6 +49,7 @@ class ConstantFluxSpatialModel(AbstractSpatialModel):
     def evaluate(self, lon: Array, lat: Array) -> Array:
         return jnp.ones(jnp.broadcast_shapes(jnp.shape(lon), jnp.shape(lat)))
 
-    def integrate_pixels(self, pixels: PixelNodes) -> Array:
-        """Return one in every pixel."""
-        return jnp.ones(pixels.shape)
+    def node_fluxes(self, pixels: PixelNodes) -> Array:
+        """Return an equal part of one in every node of a pixel."""
+        number = pixels.solid_angle.shape[0]
+        return jnp.full((number, *pixels.shape), 1.0 / number)

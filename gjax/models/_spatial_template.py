@@ -133,11 +133,25 @@ class TemplateSpatialModel(AbstractSpatialModel):
         energy
             Energies [TeV] (energy,): needed where the template has an energy axis.
         """
+        if self.log_energy is None or energy is None:
+            return self.node_fluxes(pixels, energy).sum(axis=0)
+        return jax.lax.map(lambda one: self.node_fluxes(pixels, one[None])[0].sum(axis=0), jnp.asarray(energy))
+
+    def node_fluxes(self, pixels: PixelNodes, energy: Array | None = None) -> Array:
+        """Return the integral over the surroundings of every node: (node, lat, lon), or with energies first.
+
+        Parameters
+        ----------
+        pixels
+            The pixels.
+        energy
+            Energies [TeV] (energy,): needed where the template has an energy axis.
+        """
         vectors = in_frame(pixels, self.frame)
         planes = self._planes(energy)
         if planes.ndim == 2:
-            return pixels.sum(self._at(vectors, planes))
-        return jax.lax.map(lambda plane: pixels.sum(self._at(vectors, plane)), planes)
+            return self._at(vectors, planes) * pixels.solid_angle
+        return jax.lax.map(lambda plane: self._at(vectors, plane) * pixels.solid_angle, planes)
 
     def _planes(self, energy: Array | None) -> Array:
         """Return the logarithm of the template at energies: interpolation in energy and position commute."""

@@ -152,9 +152,6 @@ def test_flux_points_of_a_cube(simulated):
 def test_what_cannot_be_folded_is_refused(simulated):
     with pytest.raises(FitError, match="has no spatial model"):
         gjax.Likelihood(simulated, [source(None)])
-    ellipse = GaussianSpatialModel(f"{LON} deg", f"{LAT} deg", sigma="0.2 deg", e=0.5)
-    with pytest.raises(FitError, match="freeze"):
-        gjax.Likelihood(simulated, [source(ellipse)])
     broken = simulated.exposure.data.copy()
     broken[0, 0, 0] = np.nan
     exposure = WcsNDMap.from_geom(simulated.exposure.geom, data=broken, unit="m2 s")
