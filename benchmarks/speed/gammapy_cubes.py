@@ -140,14 +140,19 @@ def read_simulated(folder: str) -> list[MapDataset]:
 
 @dataclasses.dataclass
 class Problem:
-    """Datasets with their models, and where a fit starts: value and first step of every parameter."""
+    """Datasets with their models, and where a fit starts: value and first step of every free parameter."""
 
     datasets: Datasets
-    start: list[tuple[Any, float, float]]
+    start: list[tuple[float, float]]
+
+    @property
+    def free(self) -> list[Any]:
+        """Free parameters of the models that the datasets have now."""
+        return list(self.datasets.models.parameters.free_parameters)
 
     def reset(self, *, own_steps: bool = True) -> Datasets:
         """Put every parameter back to its start; ``own_steps`` False leaves first steps to MINUIT."""
-        for parameter, value, step in self.start:
+        for parameter, (value, step) in zip(self.free, self.start, strict=True):
             parameter.value, parameter.error = value, step if own_steps else 0.0
         return self.datasets
 
@@ -171,7 +176,7 @@ def freeze(datasets: Sequence[MapDataset], models: list[dict[str, Any]]) -> Prob
     together = Datasets(list(datasets))
     together.models = made
     together.stat_sum()
-    return Problem(together, [(p, p.value, p.error) for p in together.models.parameters.free_parameters])
+    return Problem(together, [(p.value, p.error) for p in together.models.parameters.free_parameters])
 
 
 def stat_start(problem: Problem) -> float:
@@ -225,10 +230,7 @@ def statistic(problem: Problem, source: str, name: str) -> Callable[[], float]:
 
 
 def covariance(problem: Problem, result: Any) -> Callable[[], Any]:
-    """Return a function that evaluates the covariance with HESSE at the best fit."""
-    problem.reset()
-    for parameter, best in zip((p for p, *_ in problem.start), result.parameters.free_parameters, strict=True):
-        parameter.value, parameter.error = best.value, best.error
+    """Return a function that evaluates the covariance with HESSE where the models are: at the best fit."""
     return lambda: Fit().covariance(problem.datasets)
 
 
