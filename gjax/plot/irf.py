@@ -21,6 +21,11 @@ __all__ = [
 ]
 
 
+def _energy_limits(energy: np.ndarray) -> tuple[float, float]:
+    low, high = float(energy[0]), float(energy[-1])
+    return (low, high) if high > low else (low / 2, high * 2)
+
+
 def plot_curves(
     energy: ArrayLike,
     values: ArrayLike,
@@ -60,13 +65,14 @@ def plot_curves(
         ax = axes_for(ax)
         colors = mpl.colormaps[MATRIX](np.linspace(0.0, 0.82, max(2, len(values))))
         for curve, label, color in zip(values, labels, colors):
-            ax.plot(energy, np.where(curve > 0, curve, np.nan) if log else curve, color=color, label=label)
+            shown = np.where(curve > 0, curve, np.nan) if log else curve
+            ax.plot(energy, shown, color=color, label=label, marker="o" if len(energy) == 1 else None)
         if log:
             positive = values[values > 0]
             ax.set_yscale("log")
             if positive.size:
                 ax.set_ylim(max(positive.min(), positive.max() * 1e-5) / 1.5, positive.max() * 2)
-        energy_ticks(ax, limits=(energy[0], energy[-1]))
+        energy_ticks(ax, limits=_energy_limits(energy))
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         ax.legend(fontsize=9)
@@ -214,7 +220,7 @@ def plot_edisp_bias(
         finite = bias[np.isfinite(bias)]
         reach = float(np.clip(1.3 * np.quantile(np.abs(finite), 0.95), 0.4, 1.5)) if finite.size else 1.0
         ax.set_ylim(-reach, reach)
-        energy_ticks(ax, limits=(energy[0], energy[-1]))
+        energy_ticks(ax, limits=_energy_limits(energy))
         ax.set_xlabel("True energy [TeV]")
         ax.set_ylabel(r"$(E_{reco} - E_{true})\,/\,E_{true}$")
         ax.legend()

@@ -8,7 +8,7 @@ import numpy as np
 
 from gjax.plot.maps import plot_image, plot_map_grid, slice_titles
 from gjax.plot.sky import plot_regions
-from gjax.plot.style import COLORS, axes_for, energy_ticks, new_figure, style, unit_label
+from gjax.plot.style import COLORS, axes_for, energy_ticks, new_figure, style, unit_label, unit_text
 
 __all__ = [
     "plot_grid",
@@ -90,7 +90,9 @@ def plot_wcs_map(sky_map: Any, *, regions: Any = None, ax: Any = None, label: st
     """
     image = _one_image(sky_map)
     ax = sky_axes(sky_map.geom, ax)
-    text = unit_label("", sky_map.unit.to_string()).strip(" []") if label is None else label
+    text = unit_text(sky_map.unit) if label is None else label
+    if sky_map.is_mask:
+        options = {"cmap": "Greys_r", "colorbar": False, "vmin": 0, "vmax": 1, **options}
     ax = plot_image(image, sky_map.geom.wcs, ax=ax, label=text, **options)
     if sky_map.geom.is_allsky:
         _label_whole_sky(ax, sky_map.geom)
@@ -116,8 +118,11 @@ def _label_whole_sky(ax: Any, geom: Any) -> None:
             coord.set_major_formatter("d")
             coord.grid(color="white", alpha=0.25, linestyle="-", linewidth=0.6)
         if oval:
+            from matplotlib.patheffects import withStroke
+
             ax.coords[0].set_ticks_visible(False)
-            ax.coords[0].set_ticklabel(color="white", size=8)
+            outlined = [withStroke(linewidth=2.0, foreground="#333333")]
+            ax.coords[0].set_ticklabel(color="white", size=8, path_effects=outlined)
             ax.coords[0].set_axislabel(" ")
 
 
@@ -361,7 +366,7 @@ def plot_interactive(sky_map: Any, *, regions: Any = None, figure: Any = None, *
 
             figure = plt.figure(figsize=(7.2, min(0.78 * 7.2 * aspect + 1.2, 8.0) + 0.3 * len(axes)))
         bottom = (0.75 + 0.3 * len(axes)) / figure.get_figheight()
-        area = figure.add_gridspec(left=0.12, right=0.92, top=0.92, bottom=bottom)[0]
+        area = figure.add_gridspec(left=0.12, right=0.86, top=0.92, bottom=bottom)[0]
         sliders = {
             axis.name: Slider(
                 figure.add_axes((0.25, (0.08 + 0.3 * i) / figure.get_figheight(), 0.5, 0.15 / figure.get_figheight())),
@@ -433,7 +438,7 @@ def plot_grid(sky_map: Any, *, columns: int = 3, figure: Any = None, regions: An
         number = sky_map.geom.axes[0].nbin if len(sky_map.geom.axes) == 1 else 1
         across = min(columns, number)
         height = 3.0 * sky_map.geom.npix[1] / sky_map.geom.npix[0] + 0.9
-        figure = new_figure(4.1 * across + 0.4, -(-number // across) * height + 0.3)
+        figure = new_figure(4.1 * across + 0.4, -(-number // across) * height + 0.3, layout="compressed")
     figure = plot_map_grid(_readable(sky_map), columns=columns, figure=figure, **options)
     if regions is not None:
         for ax in figure.axes:

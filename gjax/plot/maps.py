@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from matplotlib import colors
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from gjax.plot.sky import _celestial_labels, plot_regions
-from gjax.plot.style import IMAGE, axes_for, new_figure, style
+from gjax.plot.style import IMAGE, axes_for, new_figure, style, unit_text
 
 __all__ = ["plot_image", "plot_image_grid", "plot_map", "plot_map_grid", "plot_sources"]
 
@@ -58,11 +60,15 @@ def image_norm(values: ArrayLike, scale: str, vmin: float | None = None, vmax: f
             return colors.Normalize(-reach, reach)
         typical = float(np.median(np.abs(array))) if array.size else 0.0
         width = 3.0 if scale == "significance" else float(np.clip(4.5 * typical, 1e-3 * reach, 0.3 * reach))
+        width = width if array.size else 0.3 * reach
         return colors.AsinhNorm(linear_width=width, vmin=-reach, vmax=reach)
     low, high = (low if vmin is None else float(vmin)), (high if vmax is None else float(vmax))
     if scale == "sqrt":
-        return colors.PowerNorm(0.5, vmin=max(0.0, vmin or 0.0), vmax=max(high, 1e-12))
-    return colors.Normalize(low, high if high > low else low + 1.0)
+        return colors.PowerNorm(0.5, vmin=max(0.0, vmin or 0.0), vmax=high if high > 0 else 1.0)
+    if high <= low:
+        # One value: show where it lies from zero.
+        low, high = (min(low, 0.0), max(high, 0.0)) if low != 0 else (0.0, 1.0)
+    return colors.Normalize(low, high)
 
 
 def colour_bar(ax: Any, shown: Any, norm: Any, label: str) -> None:
@@ -80,6 +86,7 @@ def colour_bar(ax: Any, shown: Any, norm: Any, label: str) -> None:
         What the colours mean.
     """
     bar = ax.figure.colorbar(shown, ax=ax, pad=0.02, label=label, fraction=0.05)
+    bar.ax.set_axes_locator(partial(_beside, ax))
     if isinstance(norm, colors.AsinhNorm):
         width, reach = float(norm.linear_width), float(norm.vmax or 1.0)
         decade = np.floor(np.log10(width))
@@ -95,6 +102,17 @@ def colour_bar(ax: Any, shown: Any, norm: Any, label: str) -> None:
         ticks = [0, 0.1 * top, 0.25 * top, 0.5 * top, top]
         bar.set_ticks(ticks, labels=[f"{t:.3g}" for t in ticks])
         bar.minorticks_off()
+    elif hasattr(bar.formatter, "set_useMathText"):
+        bar.formatter.set_useMathText(True)
+
+
+def _beside(image: Any, bar: Any, renderer: Any) -> Any:
+    """Place of a colour bar: as high as its image, and close to it, whatever shape the layout leaves for both."""
+    place, drawn = bar.get_position(original=True), image.get_position()
+    oval = type(getattr(getattr(image, "coords", None), "frame", None)).__name__ == "EllipticalFrame"
+    # Ovals have labels on this side.
+    left = place.x0 if oval else min(place.x0, drawn.x1 + 0.1 / bar.figure.get_figwidth())
+    return Bbox.from_bounds(left, drawn.y0, place.width, drawn.height)
 
 
 def plot_image(
@@ -288,7 +306,8 @@ def plot_image_grid(
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     height = min(6.0, 3.0 * _aspect(panels) + 0.15)
-    figure = new_figure(4.1 * columns + 0.4, height * rows + 0.4) if figure is None else figure
+    if figure is None:
+        figure = new_figure(4.1 * columns + 0.4, height * rows + 0.4, layout="compressed")
     for i, panel in enumerate(panels):
         if panel is None:
             continue
@@ -336,7 +355,7 @@ def plot_map(sky_map: Any, *, ax: Any = None, **options: Any) -> Any:
     shape = sky_map.data.shape
     if int(np.prod(shape[:-2])) != 1:
         raise ValueError(f"the map holds {int(np.prod(shape[:-2]))} images: sum or slice it, or draw a grid of them")
-    options.setdefault("label", str(sky_map.unit))
+    options.setdefault("label", unit_text(sky_map.unit))
     return plot_image(sky_map.data.reshape(shape[-2:]), sky_map.geom.wcs, ax=ax, **options)
 
 
@@ -382,7 +401,9 @@ def plot_map_grid(sky_map: Any, *, columns: int = 3, figure: Any = None, **optio
     """
     if len(sky_map.geom.axes) != 1:
         raise ValueError(f"a grid needs one axis besides the sky, the map has {len(sky_map.geom.axes)}")
-    options.setdefault("label", str(sky_map.unit))
+    options.setdefault("label", unit_text(sky_map.unit))
+    if sky_map.is_mask:
+        options = {"cmap": "Greys_r", "colorbar": False, "vmin": 0, "vmax": 1, **options}
     titles = slice_titles(sky_map.geom.axes[0])
     panels = [{"values": image, "title": title, **options} for image, title in zip(sky_map.data, titles)]
     return plot_image_grid(panels, sky_map.geom.wcs, columns=columns, figure=figure)

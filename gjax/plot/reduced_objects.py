@@ -107,7 +107,8 @@ def plot_psf_profile(psf: Any, *, energy: Any = None, position: Any = None, ax: 
     if energy is None:
         wanted = _energies(_centers(axis)) if axis.nbin > 1 else _centers(axis)
     else:
-        wanted = np.atleast_1d(u.Quantity(energy).to_value("TeV"))
+        given = energy if isinstance(energy, list | tuple) else [energy]
+        wanted = np.concatenate([np.atleast_1d(u.Quantity(e).to_value("TeV")) for e in given])
     bins = np.unique(axis.coord_to_idx(u.Quantity(wanted, "TeV"), clip=True))
     rad, density = psf.radial_profile(position)
     with style():
@@ -121,7 +122,9 @@ def plot_psf_profile(psf: Any, *, energy: Any = None, position: Any = None, ax: 
         if top > 0:
             ax.set_yscale("log")
             ax.set_ylim(1e-5 * top, 3 * top)
-        ax.set_xlim(0, float(psf.axes["rad"].edges.to_value("deg")[-1]))
+        seen = np.flatnonzero((shown > 1e-5 * top).any(axis=0))
+        last = psf.axes["rad"].edges.to_value("deg")
+        ax.set_xlim(0, float(last[-1] if len(seen) == 0 else last[seen[-1] + 1]))
         ax.set_xlabel("Radius [deg]")
         ax.set_ylabel("Density [$sr^{-1}$]")
         ax.legend(fontsize=9)
@@ -282,7 +285,7 @@ def plot_psf_kernel(kernel: Any, *, energy: Any = None, ax: Any = None) -> Any:
     half_x, half_y = 0.5 * step_x * image.shape[1], 0.5 * step_y * image.shape[0]
     top = float(np.nanmax(image, initial=0.0))
     with style():
-        ax = axes_for(ax, 5.2, 4.4)
+        ax = axes_for(ax, 6.0, 4.6)
         norm = PowerNorm(0.5, 0.0, top if top > 0 else 1.0)
         shown = ax.imshow(
             image,

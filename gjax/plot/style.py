@@ -22,6 +22,7 @@ __all__ = [
     "scaled_label",
     "style",
     "unit_label",
+    "unit_text",
 ]
 
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, slightly darkened where lines are thin.
@@ -121,7 +122,8 @@ def new_axes(width: float = 7.0, height: float = 4.6, **kwargs: Any) -> Any:
     'linear'
     """
     with style():
-        return new_figure(width, height).add_subplot(**kwargs)
+        layout = "compressed" if "projection" in kwargs else "constrained"
+        return new_figure(width, height, layout=layout).add_subplot(**kwargs)
 
 
 def axes_for(ax: Any = None, width: float = 7.0, height: float = 4.6, **kwargs: Any) -> Any:
@@ -146,7 +148,9 @@ def axes_for(ax: Any = None, width: float = 7.0, height: float = 4.6, **kwargs: 
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout="constrained", subplot_kw=kwargs or None)
+    # Images keep their shape: a compressed layout leaves no gaps around them.
+    layout = "compressed" if "projection" in kwargs else "constrained"
+    _, ax = plt.subplots(figsize=(width, height), layout=layout, subplot_kw=kwargs or None)
     return ax
 
 
@@ -176,9 +180,10 @@ def energy_ticks(ax: Any, axis: str = "x", limits: tuple[float, float] | None = 
     >>> ax.get_xscale()
     'log'
     """
-    getattr(ax, f"set_{axis}scale")("log")
     if limits is not None:
+        # First, so that one point alone does not have to give limits.
         getattr(ax, f"set_{axis}lim")(*limits)
+    getattr(ax, f"set_{axis}scale")("log")
     low, high = getattr(ax, f"get_{axis}lim")()
     decades = np.log10(high / low) if low > 0 else 9.0
     steps = (1.0, 2.0, 5.0) if decades < 2.3 else (1.0, 3.0) if decades < 2.9 else (1.0,)
@@ -211,6 +216,27 @@ def unit_label(name: str, unit: Any = "") -> str:
         return f"{name} [{parts[0]}]"
     joined = "\\,".join(parts)
     return f"{name} [${joined}$]"
+
+
+def unit_text(unit: Any) -> str:
+    """Return a unit as text of a label.
+
+    Parameters
+    ----------
+    unit
+        An astropy unit.
+
+    Examples
+    --------
+    >>> from astropy import units
+    >>> unit_text(units.Unit("1 / sr"))
+    '$sr^{-1}$'
+    """
+    try:
+        text = unit.to_string("fits")
+    except ValueError:  # the format knows powers of ten only
+        text = unit.to_string()
+    return unit_label("", text).strip(" []")
 
 
 def scaled_label(name: str, unit: str, values: Any) -> tuple[float, str]:

@@ -33,7 +33,9 @@ def axes():
     ("scale", "values", "limits"),
     [
         ("linear", [1.0, 3.0, np.nan], (1, 3)),
-        ("linear", [2.0, 2.0], (2, 3)),
+        ("linear", [2.0, 2.0], (0, 2)),
+        ("linear", [-2.0], (-2, 0)),
+        ("sqrt", [0.0, 0.0], (0, 1)),
         ("sqrt", [1.0, 9.0], (0, 9)),
         ("symmetric", [-4.0, 1.0], (-4, 4)),
         ("significance", [-1.0, 2.0], (-5, 5)),
@@ -147,7 +149,8 @@ def test_peek_of_a_dataset():
     assert counts.mask.sum() == 1
     assert counts.sum() == 90
     assert excess.sum() == 60
-    assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == ["background", "counts"]
+    spectrum = next(ax for ax in figure.axes if ax.get_ylabel() == "Counts" and ax.get_xscale() == "log")
+    assert [text.get_text() for text in spectrum.get_legend().get_texts()] == ["background", "counts"]
     bare = dataset.copy(background=None, exposure=None, psf=None, edisp=None).peek(figure=new_figure())
     assert [ax.get_title() for ax in bare.axes if ax.get_title()] == ["Counts"]
 
