@@ -76,6 +76,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Check a data store; exit code 1 if there are errors."""
     from collections import Counter
 
+    from gjax.cli.check_summary import problem_lines
     from gjax.data import DataStore
 
     store = DataStore.from_dir(arguments.datastore)
@@ -84,11 +85,12 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json({"datastore": str(arguments.datastore), "observations": len(store.obs_table), "records": records})
     else:
-        for record in records:
-            where = " ".join(str(record[key]) for key in ("obs_id", "hdu") if record.get(key) not in (None, ""))
-            print(f"{str(record.get('level', 'error')).upper():<8}{where}: {record.get('msg', '')}")
+        concerned = {record["obs_id"] for record in records if record.get("obs_id") not in (None, "")}
         summary = ", ".join(f"{count} {level}{'s' if count != 1 else ''}" for level, count in sorted(levels.items()))
-        print(f"{len(store.obs_table)} observations: {summary or 'all is well'}")
+        where = f" in {len(concerned)} of them" if concerned else ""
+        print(f"{len(store.obs_table)} observations: {summary + where if summary else 'all is well'}")
+        for line in problem_lines(records):
+            print(line)
     return 1 if levels["error"] or levels["critical"] else 0
 
 

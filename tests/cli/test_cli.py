@@ -188,7 +188,8 @@ def test_check_of_the_simulated_store(finished, capsys):
     content = json.loads(capsys.readouterr().out)
     assert content["observations"] == 4
     assert main(["check", str(out / "data")]) == 0
-    assert "4 observations" in capsys.readouterr().out
+    # No more than what is said of all together.
+    assert capsys.readouterr().out == "4 observations: all is well\n"
 
 
 def test_check_finds_a_broken_file(finished, capsys, tmp_path):
@@ -202,6 +203,29 @@ def test_check_finds_a_broken_file(finished, capsys, tmp_path):
     assert main(["check", str(tmp_path / "store"), "--json"]) == 1
     records = json.loads(capsys.readouterr().out)["records"]
     assert any(victim.name in str(r["msg"]) for r in records)
+    assert main(["check", str(tmp_path / "store")]) == 1
+    first, *lines = capsys.readouterr().out.splitlines()
+    errors = sum(r["level"] == "error" for r in records)
+    assert first.startswith(f"4 observations: {errors} error")
+    assert first.endswith("in 1 of them")
+    assert any(line.startswith("ERROR") and victim.name in line for line in lines)
+
+
+def test_check_tells_a_problem_once():
+    from gjax.cli.check_summary import problem_lines
+
+    def record(level, obs_id, hdu, msg):
+        return {"level": level, "obs_id": obs_id, "hdu": hdu, "msg": msg}
+
+    late = [record("warning", i, "events", f"{i % 3} of {i} events outside the good time") for i in range(100, 140)]
+    missing = [record("error", i, "gti", f"observation {i}, gti: /data/run_{i}.fits: no such file") for i in (105, 107)]
+    lines = problem_lines([*late, *missing, record("error", None, "hdu-index", "two rows")])
+    assert lines == [
+        "ERROR   gti: /data/run_105.fits: no such file [105, and alike in 1 more: 107]",
+        "ERROR   hdu-index: two rows",
+        "WARNING events: 1 of 100 events outside the good time [100, and alike in 39 more: 101, 102, 103, 104 ...]",
+    ]
+    assert problem_lines([]) == []
 
 
 def test_the_config_of_the_demo_can_be_run_again(finished, capsys, tmp_path):
