@@ -8,6 +8,15 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 import gjax
+from benchmarks.parity.crab_3d_more import (
+    compare_at_best,
+    compare_cube_flux_points,
+    compare_held_position,
+    compare_mask_variant,
+    compare_responses_of_run,
+    compare_scan,
+    compare_significance,
+)
 from benchmarks.parity.cube_inputs import empty_cube, exclusion_mask, read_runs, reduce_runs, stack
 from benchmarks.parity.cubes import (
     compare_cube,
@@ -15,6 +24,7 @@ from benchmarks.parity.cubes import (
     compare_fineness,
     compare_start,
     cube_models,
+    free_rows,
     likelihood_statistic,
     per_bin,
 )
@@ -46,6 +56,10 @@ def compare_run(report: Report, raw: MapDataset, scaled: MapDataset, reference: 
     )
     report.exact(f"{name}: safe pixels", per_bin(raw.mask_safe), reference["mask_safe_per_ebin"])
     report.relative(f"{name}: background", per_bin(raw.background), reference["background_per_ebin"], 1e-3)
+    total = reference["background_sum_before_fov"]
+    report.relative(f"{name}: background before scaling", raw.background.data.sum(), total, 1e-3)
+    crab = raw.exposure.get_by_coord({"skycoord": CRAB, "energy_true": raw.exposure.geom.axes["energy_true"].center})
+    report.relative(f"{name}: exposure at the Crab nebula", np.ravel(crab), reference["exposure_at_crab"], 1e-3)
     report.relative(f"{name}: background scaled", scaled.background.data.sum(), reference["npred_background_sum"], 1e-3)
     norm, error = scaled.meta["bkg_norm"], scaled.meta["bkg_norm_err"]
     report.sigmas(f"{name}: norm of the background", norm, reference["fov_norm"], reference["fov_norm_err"], 0.05)
@@ -77,6 +91,7 @@ def compare_joint(report: Report, runs: list[MapDataset], inputs: Inputs, refere
         note = f"exact integrals give {exact[name]:.3f}"
         report.absolute(f"joint: recipe: statistic of {name} at the start", recipe[name], statistic, 0.03, note)
     compare_cube_fit(report, "joint norm tilt", runs, fit)
+    compare_cube_fit(report, "joint norm", runs, reference["fit_joint4_norm"])
 
 
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
@@ -89,9 +104,18 @@ def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
     compare_start(report, "stacked start", likelihood, reference["stacked_at_start"], stacked)
     parts, allowed = ((1, 3), 0.3) if quick else ((1, 3, 9), 0.05)
     compare_fineness(report, "stacked start", likelihood, stacked, parts=parts, allowed=allowed)
-    compare_cube_fit(report, "stacked norm", stacked, reference["fit_stacked_norm"], mixed=not quick)
+    fit = reference["fit_stacked_norm"]
+    compare_cube_fit(report, "stacked norm", stacked, fit, mixed=not quick)
+    compare_responses_of_run(report, inputs, RECIPE, reference["irf_raw_obs23523"])
+    norm = free_rows(fit)["stacked-bkg.spectral.norm"][0]
+    compare_significance(report, stacked, norm, reference["excess_map"])
     if quick:
         return
+    compare_at_best(report, stacked, fit)
+    compare_mask_variant(report, inputs, RECIPE, reference["variant_aeff_max10"])
+    compare_held_position(report, stacked, fit, inputs.json("crab_3d_steps.json"))
+    compare_scan(report, stacked, fit, inputs.json("crab_3d_path.json"), 8)
+    compare_cube_flux_points(report, stacked, fit, reference["flux_points_stacked"])
     compare_cube_fit(report, "stacked norm tilt", stacked, reference["fit_stacked_norm_tilt"])
     compare_cube_fit(report, "stacked gauss", stacked, reference["fit_stacked_gauss_norm"])
     compare_joint(report, raw, inputs, reference)

@@ -20,6 +20,7 @@ from scipy.signal import fftconvolve
 from benchmarks.parity.cube_inputs import mask_of
 from benchmarks.parity.quadrature import ChainOfPowerLaws, reference_points
 from gjax.datasets import MapDataset
+from gjax.irf import EDispKernel
 from gjax.models import Models, SkyModel, applies_to
 
 __all__ = ["RecipeFit", "ReferenceRecipe", "cash"]
@@ -55,7 +56,7 @@ class Responses:
 
 
 class ReferenceRecipe:
-    """Predictions of cubes as Gammapy 2.1 makes them, for points and round Gaussians.
+    """Predictions of cubes as Gammapy 2.1 makes them, for points, round Gaussians and disks, templates and constants.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ class ReferenceRecipe:
 
     def _responses(self, dataset: Any, model: SkyModel) -> Responses:
         spatial: Any = model.spatial_model
+        position = getattr(spatial, "position", dataset.counts.geom.center_skydir)
         axis = dataset.psf.axes[dataset.psf.energy_name]
         image = dataset.counts.geom.to_image()
         if self.fineness > 1:
@@ -90,15 +92,17 @@ class ReferenceRecipe:
         # finer than the reference means without its cut at 99.9 % as well: no curve reaches 2
         containment = 0.999 if self.fineness == 1 else 2.0
         geom = image.to_cube([axis])
-        kernel = np.asarray(dataset.psf.get_psf_kernel(geom, spatial.position, containment=containment).data)
+        kernel = np.asarray(dataset.psf.get_psf_kernel(geom, position, containment=containment).data)
         if self.fineness > 1:
             kernel = rounded(kernel, geom, dataset.psf.axes["rad"].edges.to_value("deg")[-1])
         true = dataset.exposure.geom.axes["energy_true"]
         if axis.name == "energy_true" and axis.nbin != true.nbin:
             kernel = self._at_energies(kernel, axis, true)
         edisp = dataset.edisp
+        if not dict(model.apply_irf)["edisp"]:
+            edisp = EDispKernel.from_diagonal_response(true, dataset.counts.geom.axes["energy"])
         if not hasattr(edisp, "pdf_matrix"):
-            edisp = edisp.get_edisp_kernel(energy_axis=dataset.counts.geom.axes["energy"], position=spatial.position)
+            edisp = edisp.get_edisp_kernel(energy_axis=dataset.counts.geom.axes["energy"], position=position)
         return Responses(kernel, np.asarray(edisp.pdf_matrix), dataset.psf.energy_name == "energy")
 
     def _at_energies(self, kernel: np.ndarray, axis: Any, true: Any) -> np.ndarray:
@@ -124,11 +128,17 @@ class ReferenceRecipe:
             column = np.maximum(1 - np.abs(ticks - ((x - x0 + half + 0.5) * fine - 0.5)), 0)
             row = np.maximum(1 - np.abs(ticks - ((y - y0 + half + 0.5) * fine - 0.5)), 0)
             return row[:, np.newaxis] * column
-        sigma = float(spatial.sigma.value)
         pixel = float(u.Quantity(geom.pixel_scales).to_value("deg").max()) / fine
-        parts = int(min(np.ceil(pixel / (sigma / POINTS_PER_WIDTH)), MOST_POINTS))
+        is_gauss = spatial.tag == "gauss"
+        sigma = float(spatial.sigma.value) if is_gauss else np.nan
+        finest = sigma / POINTS_PER_WIDTH if is_gauss else spatial.r_0.value * (1 - spatial.edge_width.value) / 10
+        parts = int(min(np.ceil(pixel / finest), MOST_POINTS))
         offset = (np.arange(side * parts) + 0.5) / (fine * parts) - 0.5 - half
         sky = geom.wcs.pixel_to_world(*np.meshgrid(x0 + offset, y0 + offset))
+        if not is_gauss:
+            sky = sky.transform_to(spatial.frame).spherical
+            density = spatial(sky.lon, sky.lat).to_value("sr-1")
+            return density.reshape(side, parts, side, parts).mean(axis=(1, 3)) / fine**2
         haversine = np.sin(sky.separation(spatial.position).rad / 2) ** 2
         a = 2 * np.sin(np.deg2rad(sigma) / 2) ** 2
         density = np.exp(-haversine / a) / (4 * np.pi * a * -np.expm1(-1 / a))
@@ -176,6 +186,20 @@ class ReferenceRecipe:
         out[(slice(None), *inside)] = np.einsum("tyx,tr->ryx", spread * exposure, found.edisp, optimize=True)
         return out
 
+    def _diffuse(self, dataset: Any, model: SkyModel, flux: np.ndarray) -> np.ndarray:
+        """Counts (energy, lat, lon) of a template or a constant: its values at the centres of the pixels."""
+        found, geom = self.responses[dataset.name, model.name], dataset.counts.geom
+        spatial: Any = model.spatial_model
+        sky = geom.to_image().get_coord().skycoord.transform_to(spatial.frame).spherical
+        true = dataset.exposure.geom.axes["energy_true"].center
+        energies = true if getattr(spatial, "is_energy_dependent", False) else [None]
+        images = np.stack([spatial(sky.lon, sky.lat, energy).value for energy in energies])
+        images = np.broadcast_to(images * self._solid_angle[dataset.name], (len(true), *images.shape[1:]))
+        if dict(model.apply_irf)["psf"]:
+            images = fftconvolve(images, found.kernel, mode="same", axes=(1, 2))
+        exposure = self._exposure[dataset.name] * flux[:, np.newaxis, np.newaxis]
+        return np.einsum("tyx,tr->ryx", images * exposure, found.edisp, optimize=True)
+
     # ---- all of them ----
 
     def _models(self, values: Mapping[str, float] | None) -> Models:
@@ -197,10 +221,13 @@ class ReferenceRecipe:
         if key not in self._last or self._last[key][0] != state:
             edges = dataset.exposure.geom.axes["energy_true"].edges
             spectrum = model.spectral_model
-            if spectrum.tag != "pl":
+            if spectrum.tag not in ("pl", "pl-norm"):
                 spectrum = ChainOfPowerLaws(spectrum, reference_points([dataset]))
-            flux = spectrum.integral(edges[:-1], edges[1:]).to_value("cm-2 s-1")
-            self._last[key] = state, self._unit_signal(dataset, model, np.asarray(flux))
+            # a template may be a flux already: then the spectral model is a factor
+            unit = "cm-2 s-1" if model.spectral_model.unit else "TeV"
+            flux = np.asarray(spectrum.integral(edges[:-1], edges[1:]).to_value(unit))
+            make = self._unit_signal if np.isfinite(model.spatial_model.extent()) else self._diffuse
+            self._last[key] = state, make(dataset, model, flux)
         return self._last[key][1]
 
     def background(self, values: Mapping[str, float] | None = None) -> dict[str, np.ndarray]:
