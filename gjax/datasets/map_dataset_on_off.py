@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,11 +10,16 @@ import numpy as np
 
 from gjax.datasets import _map_fields as fields_of
 from gjax.datasets._abstract_map import AbstractMapDataset
+from gjax.datasets._off_counts import (
+    OFF_FIELDS,
+    alpha_values,
+    estimated_background,
+    fields_without,
+    off_from_background,
+)
 from gjax.datasets.map_dataset import MapDataset
 
 __all__ = ["MapDatasetOnOff"]
-
-OFF_FIELDS = ("counts_off", "acceptance", "acceptance_off")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -108,13 +112,9 @@ class MapDatasetOnOff(AbstractMapDataset):
         counts_off
             Off counts; by default the background of the dataset divided by alpha.
         """
-        if counts_off is None and dataset.background is not None:
-            background = dataset.background
-            on, off = (fields_of.as_map(value, background).data for value in (acceptance, acceptance_off))
-            ratio = np.divide(off, on, out=np.zeros(background.data.shape), where=on > 0)
-            counts_off = background.copy(data=background.data * ratio)
-        kept = {f.name: getattr(dataset, f.name) for f in dataclasses.fields(dataset) if f.name != "background"}
-        kept["name"] = name or dataset.name
+        if counts_off is None:
+            counts_off = off_from_background(dataset.background, acceptance, acceptance_off, fields_of.as_map)
+        kept = {**fields_without(dataset, "background"), "name": name or dataset.name}
         return cls(**kept, acceptance=acceptance, acceptance_off=acceptance_off, counts_off=counts_off)
 
     def to_map_dataset(self, name: str | None = None) -> MapDataset:
@@ -122,7 +122,7 @@ class MapDatasetOnOff(AbstractMapDataset):
 
         Bins without a background estimate are taken out of the safe mask.
         """
-        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in OFF_FIELDS}
+        kept = fields_without(self, *OFF_FIELDS)
         kept["background"] = background = self.background
         if background is not None and not np.isfinite(background.data).all():
             known = np.isfinite(background.data)
@@ -136,16 +136,10 @@ class MapDatasetOnOff(AbstractMapDataset):
     @property
     def alpha(self) -> Any:
         """On acceptance over off acceptance; 0 where both are 0, NaN where only the off acceptance is."""
-        if self.acceptance is None or self.acceptance_off is None:
-            raise ValueError(f"dataset {self.name!r}: alpha needs acceptance and acceptance_off")
-        on, off = self.acceptance.data.astype(float), self.acceptance_off.data.astype(float)
-        alpha = np.divide(on, off, out=np.full(on.shape, np.nan), where=off > 0)
-        return self.acceptance.copy(data=np.where(on == 0, 0.0, alpha), unit="", meta={})
+        values = alpha_values(self)
+        return self.acceptance.copy(data=values, unit="", meta={})
 
     @property
     def background(self) -> Any:  # type: ignore[override]
         """Estimated background counts, ``alpha * counts_off``; None without off counts."""
-        if self.counts_off is None:
-            return None
-        alpha = self.alpha
-        return alpha.copy(data=alpha.data * self.counts_off.data)
+        return estimated_background(self)

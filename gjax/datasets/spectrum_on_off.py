@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -13,6 +12,7 @@ import numpy as np
 
 from gjax.datasets import _spectrum_tools as tools
 from gjax.datasets._abstract_spectrum import AbstractSpectrumDataset, reference_map
+from gjax.datasets._off_counts import OFF_FIELDS, alpha_values, estimated_background, fields_without
 from gjax.datasets.spectrum import SpectrumDataset, settle
 from gjax.maps import RegionNDMap
 
@@ -110,15 +110,14 @@ class SpectrumDatasetOnOff(AbstractSpectrumDataset):
             on, off = (tools.as_values(value, background.geom).data for value in (acceptance, acceptance_off))
             with np.errstate(divide="ignore", invalid="ignore"):
                 counts_off = background.copy(data=background.data * off / on)
-        kept = {f.name: getattr(dataset, f.name) for f in dataclasses.fields(dataset) if f.name != "background"}
-        kept["name"] = name or dataset.name
+        kept = {**fields_without(dataset, "background"), "name": name or dataset.name}
         return cls(**kept, acceptance=acceptance, acceptance_off=acceptance_off, counts_off=counts_off)
 
     def to_spectrum_dataset(self, name: str | None = None) -> SpectrumDataset:
         """Return a spectrum whose known background is the estimate ``alpha * counts_off``."""
-        dropped = ("counts_off", "acceptance", "acceptance_off")
-        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in dropped}
-        return SpectrumDataset(**{**kept, "name": name or self.name, "background": self.background})
+        return SpectrumDataset(
+            **{**fields_without(self, *OFF_FIELDS), "name": name or self.name, "background": self.background}
+        )
 
     # ---- files ----
 
@@ -176,19 +175,13 @@ class SpectrumDatasetOnOff(AbstractSpectrumDataset):
     @property
     def alpha(self) -> RegionNDMap:
         """On acceptance over off acceptance; 0 where both are 0, NaN where only the off acceptance is."""
-        if self.acceptance is None or self.acceptance_off is None:
-            raise ValueError(f"dataset {self.name!r}: alpha needs acceptance and acceptance_off")
-        on, off = self.acceptance.data.astype(float), self.acceptance_off.data.astype(float)
-        alpha = np.divide(on, off, out=np.full(on.shape, np.nan), where=off > 0)
-        return RegionNDMap(reference_map(self).geom, data=np.where(on == 0, 0.0, alpha))
+        values = alpha_values(self)
+        return RegionNDMap(reference_map(self).geom, data=values)
 
     @property
     def background(self) -> RegionNDMap | None:
         """Estimated background in the on region, ``alpha * counts_off``; None without off counts."""
-        if self.counts_off is None:
-            return None
-        alpha = self.alpha
-        return alpha.copy(data=alpha.data * self.counts_off.data)
+        return estimated_background(self)
 
     @property
     def excess(self) -> RegionNDMap:

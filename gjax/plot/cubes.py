@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gjax.plot.spectrum import draw_points
 from gjax.plot.style import COLORS, CYCLE, axes_for, energy_ticks, new_figure, scaled_label, style
 
 __all__ = ["peek_map_dataset", "plot_cube_spectrum", "plot_distribution"]
@@ -132,17 +133,7 @@ def plot_cube_spectrum(
     with style():
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         used = counts > 0
-        top.errorbar(
-            centers[used],
-            counts[used],
-            yerr=np.sqrt(counts[used]),
-            fmt="o",
-            ms=4.2,
-            lw=1.2,
-            color=COLORS["data"],
-            label="counts",
-            zorder=3,
-        )
+        draw_points(top, centers, counts, np.sqrt(counts), used, None, "counts")
         top.stairs(total, edges, color=COLORS["model"], lw=1.8, baseline=None, label="predicted")
         looks = [COLORS["background"], *CYCLE[1:]]
         for i, (name, values) in enumerate(components.items()):
@@ -165,15 +156,7 @@ def plot_cube_spectrum(
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(total > 0, (counts - total) / np.sqrt(total), np.nan)
         bottom.axhline(0.0, color=COLORS["model"], lw=1.2)
-        bottom.errorbar(
-            centers,
-            ratio,
-            yerr=np.where(np.isfinite(ratio), 1.0, np.nan),
-            fmt="o",
-            ms=4.2,
-            lw=1.2,
-            color=COLORS["data"],
-        )
+        draw_points(bottom, centers, ratio, np.ones_like(ratio), np.isfinite(ratio), None, "")
         reach = max(3.5, 1.1 * float(np.nanmax(np.abs(ratio), initial=0.0)) + 1.0)
         bottom.set_ylim(-reach, reach)
         bottom.set_ylabel("(counts − predicted)\n/ √predicted", fontsize=9)

@@ -53,13 +53,24 @@ def shade_unsafe(ax: Any, edges: ArrayLike, mask: ArrayLike) -> None:
             start = stop
 
 
-def _points(ax: Any, x: np.ndarray, y: np.ndarray, error: np.ndarray, shown: np.ndarray, mask: Any, label: str) -> None:
+def draw_points(
+    ax: Any, x: np.ndarray, y: np.ndarray, error: np.ndarray, shown: np.ndarray, mask: Any, label: str
+) -> None:
     """Draw points with errors; those that are not used in the fit are paler."""
     used = np.ones(len(x), dtype=bool) if mask is None else np.asarray(mask, dtype=bool).reshape(-1)
     options = {"fmt": "o", "ms": 4.2, "lw": 1.2, "zorder": 3}
     for chosen, color, text in ((shown & used, COLORS["data"], label), (shown & ~used, "#b5b5b5", "")):
         if chosen.any():
             ax.errorbar(x[chosen], y[chosen], yerr=error[chosen], color=color, label=text or None, **options)
+
+
+def _finish(ax: Any, edges: np.ndarray, mask: Any, label: str) -> None:
+    """Shade what is not used, and label the axes."""
+    if mask is not None:
+        shade_unsafe(ax, edges, mask)
+    energy_ticks(ax, limits=(edges[0], edges[-1]))
+    ax.set_xlabel("Reconstructed energy [TeV]")
+    ax.set_ylabel(label)
 
 
 def plot_counts(
@@ -110,7 +121,7 @@ def plot_counts(
     centers = np.sqrt(edges[:-1] * edges[1:])
     with style():
         ax = axes_for(ax)
-        _points(ax, centers, counts, np.sqrt(counts), counts > 0, mask, "on region")
+        draw_points(ax, centers, counts, np.sqrt(counts), counts > 0, mask, "on region")
         if background is not None:
             values = _values(background, edges, "background")
             ax.stairs(
@@ -127,13 +138,9 @@ def plot_counts(
             ax.stairs(
                 _values(npred, edges, "npred"), edges, color=COLORS["model"], lw=1.6, label="predicted", baseline=None
             )
-        if mask is not None:
-            shade_unsafe(ax, edges, mask)
         ax.set_yscale("log")
         ax.set_ylim(0.2, 2.5 * max(1.0, counts.max(initial=1.0)))
-        energy_ticks(ax, limits=(edges[0], edges[-1]))
-        ax.set_xlabel("Reconstructed energy [TeV]")
-        ax.set_ylabel("Counts")
+        _finish(ax, edges, mask, "Counts")
         ax.legend(loc="upper right")
     return ax
 
@@ -180,7 +187,7 @@ def plot_excess(
     centers = np.sqrt(edges[:-1] * edges[1:])
     with style():
         ax = axes_for(ax)
-        _points(ax, centers, excess, errors, (errors > 0) & np.isfinite(excess), mask, "excess")
+        draw_points(ax, centers, excess, errors, (errors > 0) & np.isfinite(excess), mask, "excess")
         if npred is not None:
             values = _values(npred, edges, "npred")
             ax.stairs(values, edges, color=COLORS["model"], lw=1.8, label="model", baseline=None)
@@ -189,15 +196,11 @@ def plot_excess(
                 ax.stairs(
                     values + width, edges, baseline=values - width, fill=True, color=COLORS["band"], alpha=0.4, lw=0
                 )
-        if mask is not None:
-            shade_unsafe(ax, edges, mask)
         ax.axhline(0, color="#444444", lw=0.8)
         tops = np.append(excess + errors, [] if npred is None else np.asarray(npred, dtype=float).reshape(-1))
         high, low = np.nanmax(tops, initial=1.0), np.nanmin(excess - errors, initial=0.0)
         ax.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
-        energy_ticks(ax, limits=(edges[0], edges[-1]))
-        ax.set_xlabel("Reconstructed energy [TeV]")
-        ax.set_ylabel("Excess counts")
+        _finish(ax, edges, mask, "Excess counts")
         ax.legend(loc="upper right")
     return ax
 
@@ -247,14 +250,10 @@ def plot_residuals(
         shown = np.isfinite(residuals)
         if mask is not None:
             shown &= np.asarray(mask, dtype=bool).reshape(-1)
-        _points(ax, centers, residuals, np.ones_like(residuals), shown, None, "")
-        if mask is not None:
-            shade_unsafe(ax, edges, mask)
+        draw_points(ax, centers, residuals, np.ones_like(residuals), shown, None, "")
         reach = max(3.4, 1.25 * np.max(np.abs(residuals[shown]), initial=0.0) + 0.6)
         ax.set_ylim(-reach, reach)
-        energy_ticks(ax, limits=(edges[0], edges[-1]))
-        ax.set_xlabel("Reconstructed energy [TeV]")
-        ax.set_ylabel(label)
+        _finish(ax, edges, mask, label)
     return ax
 
 
