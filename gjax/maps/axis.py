@@ -505,7 +505,9 @@ class MapAxis:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, MapAxis) and self.is_allclose(other, rtol=1e-6, atol=1e-6 * abs(self._edges).min())
+        return isinstance(other, MapAxis) and self.is_allclose(
+            other, rtol=1e-6, atol=float(1e-6 * np.abs(self._edges).min())
+        )
 
     def __hash__(self) -> int:
         return hash((self._name, self._interp, self._node_type, self._nbin))

@@ -101,7 +101,7 @@ class GaussianSpatialModel(AbstractShapeModel):
         fraction = weight * z * np.exp(-0.5 * z**2)
         dtype = jnp.result_type(self.sigma)
         radii = separation_of_chord(2.0 * jnp.sin(0.5 * RAD * self.sigma) * z.astype(dtype))
-        return radii, (fraction / fraction.sum()).astype(dtype) + 0.0 * radii
+        return radii, jnp.asarray(fraction / fraction.sum(), dtype) + 0.0 * radii
 
     def extent(self) -> float:
         """Five standard deviations."""

@@ -21,6 +21,11 @@ __all__ = [
 ]
 
 
+def _limits(edges: Any) -> tuple[float, float]:
+    values = np.asarray(edges, dtype=float)
+    return float(values.min()), float(values.max())
+
+
 def _energy_limits(energy: np.ndarray) -> tuple[float, float]:
     low, high = float(energy[0]), float(energy[-1])
     return (low, high) if high > low else (low / 2, high * 2)
@@ -105,7 +110,7 @@ def plot_energy_offset(
         mesh = ax.pcolormesh(np.asarray(energy_edges), np.asarray(offset_edges), np.asarray(values).T, cmap=MATRIX)
         ax.figure.colorbar(mesh, ax=ax, label=label, pad=0.02)
         ax.grid(False)
-        energy_ticks(ax, limits=(float(np.min(energy_edges)), float(np.max(energy_edges))))
+        energy_ticks(ax, limits=_limits(energy_edges))
         ax.set_xlabel("True energy [TeV]")
         ax.set_ylabel("Offset [deg]")
     return ax
@@ -143,11 +148,11 @@ def plot_edisp_matrix(
             norm=LogNorm(1e-3 * vmax, vmax),
         )
         ax.figure.colorbar(mesh, ax=ax, label="Probability per bin", pad=0.02)
-        low = max(np.min(energy_true_edges), np.min(energy_edges))
-        high = min(np.max(energy_true_edges), np.max(energy_edges))
+        true, reco = _limits(energy_true_edges), _limits(energy_edges)
+        low, high = max(true[0], reco[0]), min(true[1], reco[1])
         ax.plot([low, high], [low, high], color="#888888", lw=1, ls="--")
-        energy_ticks(ax, "x", (float(np.min(energy_true_edges)), float(np.max(energy_true_edges))))
-        energy_ticks(ax, "y", (float(np.min(energy_edges)), float(np.max(energy_edges))))
+        energy_ticks(ax, "x", true)
+        energy_ticks(ax, "y", reco)
         ax.set_xlabel("True energy [TeV]")
         ax.set_ylabel("Reconstructed energy [TeV]")
     return ax
