@@ -15,13 +15,14 @@ from gjax.estimators._reoptimise import estimate_reoptimised
 from gjax.freeze import (
     FitResult,
     Likelihood,
+    collapsed,
     compiled_prediction,
     compiled_source_prediction,
     compiled_spectrum,
     cube_backgrounds,
     cube_signals,
 )
-from gjax.likelihood import CashCubes, FluxPointSets
+from gjax.likelihood import AbstractCubes, CashCubes, FluxPointSets, OnOffCubes
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
@@ -184,7 +185,7 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
         if not isinstance(bucket, FluxPointSets):
             for row, i in enumerate(likelihood.frozen.members[k]):
                 bands = band_of_bins(axes[i], low, high)
-                if isinstance(bucket, CashCubes):
+                if isinstance(bucket, AbstractCubes):
                     bands = np.concatenate([bands[np.asarray(bucket.energy_bin[row])], bands])
                 lane[row, : len(bands)] = bands
         lanes.append(np.where(np.asarray(bucket.mask), lane, len(low)))
@@ -196,7 +197,11 @@ def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.nd
 def _lowest_norms(
     likelihood: Likelihood, source: str, axes: dict[int, np.ndarray], low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
-    """Return per band the norm at which the first bin of a cube would be predicted negative."""
+    """Return per band the norm at which the statistic of a cube ceases to hold in the first bin.
+
+    That is where a bin would be predicted negative, or an empty on-off bin so far below 0 that the off counts had to
+    follow.
+    """
     lowest = np.full(len(low), -np.inf)
     if not likelihood.frozen.cubes:
         return lowest
@@ -204,8 +209,13 @@ def _lowest_norms(
     background = cube_backgrounds(likelihood)
     for i, cube in likelihood.frozen.cubes.items():
         signal = own[i].reshape(cube.mask.shape)
-        rest = (total[i] - own[i] + background[i]).reshape(cube.mask.shape)
+        rest = (total[i] - own[i]).reshape(cube.mask.shape)
         seen = cube.mask & (signal > 0)
+        if cube.alpha is None or cube.counts_off is None:
+            rest = rest + background[i].reshape(cube.mask.shape)
+        else:
+            rest = rest + cube.counts_off * cube.alpha / (1 + cube.alpha)
+            seen = seen & ~(cube.counts > 0)
         ratio = np.where(seen, -rest / np.where(seen, signal, 1.0), -np.inf).max(axis=1)
         for band, value in zip(band_of_bins(axes[i], low, high), ratio):
             if band < len(low):
@@ -259,7 +269,11 @@ def to_flux_points(
         for row, i in enumerate(members):
             size = likelihood.frozen.sizes[i]
             b = np.zeros(index.shape[1])
-            if not isinstance(bucket, CashCubes):  # there the rest holds the background
+            if isinstance(bucket, OnOffCubes):
+                cube = likelihood.frozen.cubes[i]
+                measured = background[likelihood.names[i]].data.reshape(cube.mask.shape)
+                b = collapsed(cube, measured, bucket.energy_bin.shape[1])
+            elif not isinstance(bucket, CashCubes):  # there the rest holds the background
                 b[:size] = background[likelihood.names[i]].data.reshape(-1)
             counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], index[row : row + 1], n)  # type: ignore[attr-defined]
             excess[:, i] = _sum_bands(scaled[row : row + 1], index[row : row + 1], n)

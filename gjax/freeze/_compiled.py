@@ -12,10 +12,12 @@ from jax import Array
 
 from gjax.inference import Minimum, covariance_at, find_crossing, hessian, minimise, profile_points
 from gjax.likelihood import (
+    AbstractCubes,
     CashCubes,
     FluxPointSets,
     OnOffSpectra,
     Problem,
+    background_factors,
     background_norms,
     background_profile,
     cube_npred,
@@ -41,6 +43,7 @@ __all__ = [
     "compiled_statistic",
     "compiled_statistics",
     "fit_and_covariance",
+    "measured_background",
 ]
 
 compiled_statistic = jax.jit(statistic)
@@ -125,26 +128,34 @@ def compiled_cubes(problem: Problem, x: Array) -> tuple[tuple[Array | None, ...]
 
 
 @jax.jit
-def compiled_norms(problem: Problem, x: Array) -> tuple[Array | None, ...]:
-    """Return the factors on the background of every bucket of cubes, shape (datasets, energy)."""
+def compiled_norms(problem: Problem, x: Array) -> tuple[tuple[Array, Array | None] | None, ...]:
+    """Return the factors on the known backgrounds of cubes per bucket: (datasets, energy) and (datasets, pixels)."""
     theta = full_theta(problem, x)
     return tuple(
-        background_norms(problem, number, theta) if isinstance(bucket, CashCubes) else None
-        for number, bucket in enumerate(problem.buckets)
+        (background_norms(group, bucket, theta), background_factors(group, theta))
+        if isinstance(bucket, CashCubes)
+        else None
+        for bucket, group in zip(problem.buckets, problem.backgrounds)
     )
 
 
 @jax.jit
+def measured_background(mu: Array, counts: Array, counts_off: Array, alpha: Array) -> Array:
+    """Return the background in the on region that fits best to on and off counts; 0 where alpha is 0."""
+    has_background = alpha > 0
+    b = background_profile(mu, counts, counts_off, jnp.where(has_background, alpha, 1.0))
+    return jnp.where(has_background, alpha * b, 0.0)
+
+
+@jax.jit
 def compiled_background(problem: Problem, x: Array) -> tuple[Array, ...]:
-    """Return the background per bucket: as given, or profiled from on and off counts; 0 for flux points."""
+    """Return the background per bucket: as given, or profiled from on and off counts; 0 for flux points and cubes."""
     parts = []
     for bucket, mu in zip(problem.buckets, predict(problem, full_theta(problem, x))):
         if isinstance(bucket, OnOffSpectra):
-            has_background = bucket.alpha > 0
-            b = background_profile(mu, bucket.counts, bucket.counts_off, jnp.where(has_background, bucket.alpha, 1.0))
-            parts.append(jnp.where(has_background, bucket.alpha * b, 0.0))
+            parts.append(measured_background(mu, bucket.counts, bucket.counts_off, bucket.alpha))
         else:
-            has_none = isinstance(bucket, FluxPointSets | CashCubes)
+            has_none = isinstance(bucket, FluxPointSets | AbstractCubes)
             parts.append(jnp.zeros_like(mu) if has_none else bucket.background)  # type: ignore[attr-defined]
     return tuple(parts)
 

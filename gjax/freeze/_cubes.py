@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gjax.datasets import MapDatasetOnOff
 from gjax.errors import FitError
 
-__all__ = ["CubeArrays", "cube_arrays", "cube_fields"]
+__all__ = ["CubeArrays", "collapsed", "cube_arrays", "cube_fields"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,10 @@ class CubeArrays:
         Shape (pixels,) [deg2].
     shape
         Pixels in latitude and longitude.
+    counts_off, alpha
+        Off counts and ratio of acceptances where the background is measured, shape (energy, pixels); else None.
+    undefined
+        Number of bins taken out of the mask because they have no off acceptance.
     """
 
     name: str
@@ -48,6 +53,9 @@ class CubeArrays:
     vectors: np.ndarray
     solid_angle: np.ndarray
     shape: tuple[int, int]
+    counts_off: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    undefined: int = 0
 
     @property
     def occupied(self) -> np.ndarray:
@@ -61,14 +69,34 @@ def _check(name: str, what: str, values: np.ndarray, mask: np.ndarray | None = N
         raise FitError(f"dataset {name!r}: {what} is not finite in {int(bad.sum())} bins")
 
 
+def _off_arrays(dataset: Any, mask: np.ndarray) -> dict[str, Any]:
+    """Return off counts, ratio of acceptances, the mask of bins where it is defined, and how many are not."""
+    name = str(dataset.name)
+    if dataset.counts_off is None or dataset.acceptance is None or dataset.acceptance_off is None:
+        raise FitError(f"dataset {name!r}: has no off counts, so its background is unknown; make a ring background")
+    off = np.asarray(dataset.counts_off.data, dtype=float).reshape(mask.shape)
+    alpha = np.asarray(dataset.alpha.data, dtype=float).reshape(mask.shape)
+    _check(name, "off counts", off, mask)
+    is_defined = np.isfinite(alpha)
+    undefined = mask & ~is_defined
+    if mask.any() and not (mask & is_defined).any():
+        raise FitError(f"dataset {name!r}: no bin has an off acceptance; is there an off region?")
+    return {
+        "counts_off": np.where(np.isfinite(off), off, 0.0),
+        "alpha": np.where(is_defined, alpha, 0.0),
+        "mask": mask & is_defined,
+        "undefined": int(undefined.sum()),
+    }
+
+
 def cube_arrays(dataset: Any) -> CubeArrays:
-    """Take the arrays out of a map dataset.
+    """Take the arrays out of a map dataset, with a known background or with off counts.
 
     Raises
     ------
     FitError
-        If counts or exposure are missing, something is not finite inside the masks, or there are counts where
-        neither background nor exposure is.
+        If counts, exposure or off counts are missing, something is not finite inside the masks, or no bin has an
+        off acceptance.
     """
     name = str(dataset.name)
     for field in ("counts", "exposure"):
@@ -86,45 +114,75 @@ def cube_arrays(dataset: Any) -> CubeArrays:
     if exposure.data.shape[1:] != dataset.counts.data.shape[1:]:
         raise FitError(f"dataset {name!r}: exposure and counts have different pixels")
     values = np.asarray(exposure.quantity.to_value("cm2 s"), dtype=float).reshape(exposure.data.shape[0], -1)
-    background = np.zeros_like(counts)
-    if dataset.background is not None:
-        background = np.asarray(dataset.background.data, dtype=float).reshape(counts.shape)
     _check(name, "counts", counts, mask)
-    _check(name, "background", background, mask)
     _check(name, "exposure", values)
+    background = np.zeros_like(counts)
+    masked: dict[str, Any] = {"mask": mask}
+    if isinstance(dataset, MapDatasetOnOff):
+        masked = _off_arrays(dataset, mask)
+    elif dataset.background is not None:
+        background = np.asarray(dataset.background.data, dtype=float).reshape(counts.shape)
+        _check(name, "background", background, mask)
     axis, true = geom.axes["energy"], exposure.geom.axes["energy_true"]
     return CubeArrays(
         name=name,
         counts=counts,
         background=background,
-        mask=mask,
         exposure=values,
         energy=axis.center.to_value("TeV"),
         edges=true.edges.to_value("TeV"),
         vectors=vectors,
         solid_angle=np.asarray(image.solid_angle().to_value("deg2")).reshape(-1),
         shape=tuple(dataset.counts.data.shape[-2:]),  # type: ignore[arg-type]
+        **masked,
     )
+
+
+def padded(values: np.ndarray, size: int) -> np.ndarray:
+    """Return values padded with zeros to a length."""
+    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])
+
+
+def unoccupied(cube: CubeArrays, values: np.ndarray) -> np.ndarray:
+    """Return values (energy, pixels) in the bins of the mask without counts, 0 elsewhere."""
+    return np.where(cube.mask & ~(cube.counts > 0), values, 0.0)
+
+
+def collapsed(cube: CubeArrays, values: np.ndarray, size: int) -> np.ndarray:
+    """Return values (energy, pixels) in the bins with counts, and behind them their sum over the others per energy.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    values
+        Shape (energy, pixels).
+    size
+        Number of bins with counts after padding.
+    """
+    return np.concatenate([padded(values.ravel()[cube.occupied], size), unoccupied(cube, values).sum(axis=1)])
 
 
 def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
     """Return the fields of a bucket for one dataset, padded to ``size`` bins with counts."""
     occupied = cube.occupied
     n, pixels = len(occupied), cube.counts.shape[1]
-    rest = np.where(cube.mask, cube.background, 0.0)
-    rest.ravel()[occupied] = 0.0
-
-    n_energy = len(cube.energy)
-
-    def pad(values: np.ndarray) -> np.ndarray:
-        return np.concatenate([values, np.zeros(size - n, values.dtype)])
-
-    return {
-        "counts": np.concatenate([pad(cube.counts.ravel()[occupied]), np.zeros(n_energy)]),
-        "mask": np.concatenate([pad(np.ones(n, bool)), cube.mask.any(axis=1)]),
-        "background": pad(cube.background.ravel()[occupied]),
-        "background_rest": rest.sum(axis=1),
-        "energy_bin": pad(occupied // pixels).astype(np.int32),
+    fields = {
+        "counts": np.concatenate([padded(cube.counts.ravel()[occupied], size), np.zeros(len(cube.energy))]),
+        "mask": np.concatenate([padded(np.ones(n, bool), size), cube.mask.any(axis=1)]),
+        "energy_bin": padded(occupied // pixels, size).astype(np.int32),
         "energy": cube.energy,
         "edges": cube.edges,
+    }
+    if cube.alpha is None or cube.counts_off is None:
+        background = collapsed(cube, cube.background, size)
+        return fields | {"background": background[:size], "background_rest": background[size:]}
+    # all bins without on counts are one bin with the same statistic: their mean ratio, and as many off counts
+    off = unoccupied(cube, cube.counts_off)
+    total, constant = off.sum(axis=1), (off * np.log1p(cube.alpha)).sum(axis=1)
+    ratio = np.divide((off * cube.alpha).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+    merged = np.divide(constant, np.log1p(ratio), out=np.zeros_like(total), where=ratio > 0)
+    return fields | {
+        "counts_off": np.concatenate([padded(cube.counts_off.ravel()[occupied], size), merged]),
+        "alpha": np.concatenate([padded(cube.alpha.ravel()[occupied], size), ratio]),
     }

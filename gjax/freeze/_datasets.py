@@ -9,11 +9,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from gjax.datasets import FluxPointsDataset, MapDataset, SpectrumDataset, SpectrumDatasetOnOff
+from gjax.datasets import FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDataset, SpectrumDatasetOnOff
 from gjax.errors import FitError
 from gjax.freeze._cubes import CubeArrays, cube_arrays, cube_fields
 from gjax.irf import EDispKernel
-from gjax.likelihood import AbstractBucket, CashCubes, CashSpectra, FluxPointSets, OnOffSpectra
+from gjax.likelihood import (
+    AbstractBucket,
+    AbstractCubes,
+    CashCubes,
+    CashSpectra,
+    FluxPointSets,
+    OnOffCubes,
+    OnOffSpectra,
+)
 
 __all__ = ["FrozenDatasets", "freeze_datasets", "ladder"]
 
@@ -120,13 +128,15 @@ def _spectrum(dataset: Any) -> tuple[type[AbstractBucket], dict[str, np.ndarray]
     alpha = np.divide(on_acceptance, off_acceptance, out=np.zeros_like(off), where=mask & (off_acceptance > 0))
     _check_finite(name, "acceptance over off acceptance", alpha, mask)
     undefined = mask & ~(off_acceptance > 0)
-    message = None
-    if undefined.any():
-        if undefined.sum() == mask.sum():
-            raise FitError(f"dataset {name!r}: no bin has an off acceptance; is there an off region?")
-        count = f"{int(undefined.sum())} of {int(mask.sum())}"
-        message = f"dataset {name!r}: {count} bins have no off acceptance and are left out"
+    if undefined.any() and undefined.sum() == mask.sum():
+        raise FitError(f"dataset {name!r}: no bin has an off acceptance; is there an off region?")
+    message = _left_out(name, int(undefined.sum()), int(mask.sum()))
     return OnOffSpectra, arrays | {"mask": mask & ~undefined, "counts_off": off, "alpha": alpha}, message
+
+
+def _left_out(name: str, undefined: int, total: int) -> str | None:
+    text = f"dataset {name!r}: {undefined} of {total} bins have no off acceptance and are left out"
+    return text if undefined else None
 
 
 def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict[str, np.ndarray], str | None]:
@@ -150,7 +160,7 @@ def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict
 
 
 def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
-    if kind is CashCubes:
+    if issubclass(kind, AbstractCubes):
         n_energy, n_true = len(arrays.energy), len(arrays.edges) - 1
         return n_energy, n_true, ladder(len(arrays.occupied))
     if "edisp" in arrays:
@@ -159,10 +169,10 @@ def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
 
 
 def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
-    if kind is CashCubes:
+    if issubclass(kind, AbstractCubes):
         cubes = [cube_fields(cube, shape[2]) for cube in parts]
         stacked: dict[str, Any] = {key: np.stack([fields[key] for fields in cubes]) for key in cubes[0]}
-        return CashCubes(**stacked)
+        return kind(**stacked)
 
     def one(key: str, array: np.ndarray) -> np.ndarray:
         if key == "edges":
@@ -193,25 +203,24 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
     kind: type[AbstractBucket]
     for position, dataset in enumerate(datasets):
         arrays: Any
-        if isinstance(dataset, MapDataset):
-            kind, message = CashCubes, None
+        if isinstance(dataset, MapDataset | MapDatasetOnOff):
+            kind = OnOffCubes if isinstance(dataset, MapDatasetOnOff) else CashCubes
             arrays = cubes[position] = cube_arrays(dataset)
-            if not arrays.mask.any():
-                undefined.append(f"dataset {dataset.name!r}: the masks leave no bin")
-            sizes.append(ladder(len(arrays.occupied)) + len(arrays.energy))
-            groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
-            continue
-        if isinstance(dataset, FluxPointsDataset):
+            mask, size = arrays.mask, ladder(len(arrays.occupied)) + len(arrays.energy)
+            message = _left_out(arrays.name, arrays.undefined, arrays.undefined + int(mask.sum()))
+        elif isinstance(dataset, FluxPointsDataset):
             kind, arrays, message = _flux_points(dataset)
+            mask, size = arrays["mask"], len(arrays["mask"])
         elif isinstance(dataset, SpectrumDataset | SpectrumDatasetOnOff):
             kind, arrays, message = _spectrum(dataset)
+            mask, size = arrays["mask"], len(arrays["mask"])
         else:
             raise TypeError(f"cannot fit a {type(dataset).__name__}; expected spectrum or flux point datasets, or maps")
-        if not arrays["mask"].any():
+        if not mask.any():
             message = f"dataset {dataset.name!r}: the masks leave no bin"
         if message:
             undefined.append(message)
-        sizes.append(len(arrays["mask"]))
+        sizes.append(size)
         groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
     stacked = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
     buckets: tuple[AbstractBucket, ...] = jax.device_put(stacked)

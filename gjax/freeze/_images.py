@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from gjax.freeze import _compiled as compiled
+from gjax.freeze._backgrounds import cube_templates
 from gjax.freeze._cutouts import FixedCutout
 
 if TYPE_CHECKING:
@@ -23,12 +25,14 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
     likelihood
         At the values wanted.
     source
-        One source; None for the sum of all.
+        One source or template of counts; None for the sum of all.
     """
     frozen = likelihood.frozen
     out = {i: np.zeros(cube.counts.shape) for i, cube in frozen.cubes.items()}
     per_group = compiled.compiled_cubes(likelihood.problem, likelihood.start)
     for folds, buckets in zip(likelihood.folds, per_group):
+        if folds is None:
+            continue
         for members, made, cut in zip(frozen.members, buckets, folds.pixels):
             if made is None:
                 continue
@@ -38,6 +42,8 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
                     continue
                 for d, i in enumerate(members):
                     _add(out[i], values[s, d], cut[s][d])
+    for i, counts in cube_templates(likelihood, source).items():
+        out[i] += counts
     return {i: total.reshape(-1, *frozen.cubes[i].shape) for i, total in out.items()}
 
 
@@ -50,12 +56,28 @@ def _add(total: np.ndarray, values: np.ndarray, cut: Any) -> None:
 
 
 def cube_backgrounds(likelihood: Likelihood) -> dict[int, np.ndarray]:
-    """Return the background of every map dataset with its norm, shape (energy, lat, lon), by position."""
-    norms = compiled.compiled_norms(likelihood.problem, likelihood.start)
+    """Return the background of every map dataset, shape (energy, lat, lon), by position.
+
+    A known one with its factors, a measured one as it fits best to on and off counts; 0 where nothing measures it.
+    """
+    frozen = likelihood.frozen
+    per_bucket = compiled.compiled_norms(likelihood.problem, likelihood.start)
+    is_measured = any(cube.alpha is not None for cube in frozen.cubes.values())
+    signals = cube_signals(likelihood, None) if is_measured else {}
     out = {}
-    for members, factors in zip(likelihood.frozen.members, norms):
+    for members, factors in zip(frozen.members, per_bucket):
         for d, i in enumerate(members):
-            cube = likelihood.frozen.cubes.get(i)
-            if cube is not None and factors is not None:
-                out[i] = (np.asarray(factors[d])[:, None] * cube.background).reshape(-1, *cube.shape)
+            cube = frozen.cubes.get(i)
+            if cube is None:
+                continue
+            if factors is None:
+                counts = np.nan_to_num(cube.counts)
+                arrays = signals[i].reshape(counts.shape), counts, cube.counts_off, cube.alpha
+                background = np.asarray(compiled.measured_background(*jax.device_put(arrays)))
+            else:
+                norms, pixels = factors
+                background = np.asarray(norms[d])[:, np.newaxis] * cube.background
+                if pixels is not None:
+                    background = background * np.asarray(pixels[d])
+            out[i] = background.reshape(-1, *cube.shape)
     return out

@@ -22,7 +22,7 @@ from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
 from gjax.likelihood import Problem
-from gjax.models import Models
+from gjax.models import Models, TemplateNPredModel
 
 __all__ = ["Likelihood"]
 
@@ -35,9 +35,9 @@ class Likelihood:
     Parameters
     ----------
     datasets
-        One dataset or a list: spectra (Cash or on-off) and flux points in any mix.
+        One dataset or a list: spectra and cubes (with known or measured background) and flux points in any mix.
     models
-        A `SkyModel`, a list of models, or `Models`; instrument models act on their datasets.
+        A `SkyModel`, a list of models, or `Models`; backgrounds, templates and instruments act on their datasets.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class Likelihood:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
         self.table = self.models.parameter_table
-        self._known: tuple[GroupFolds, ...] = () if _from is None or not self.frozen.cubes else _from.folds
+        self._known: tuple[GroupFolds | None, ...] = () if _from is None or not self.frozen.cubes else _from.folds
         # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
         if _from is None or self.frozen.cubes or not set(self.models.names) <= set(_from.models.names):
             _ = self._built
@@ -84,7 +84,7 @@ class Likelihood:
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
 
     @functools.cached_property
-    def _built(self) -> tuple[Problem, tuple[GroupFolds, ...]]:
+    def _built(self) -> tuple[Problem, tuple[GroupFolds | None, ...]]:
         problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
         return problem, folds
 
@@ -94,8 +94,8 @@ class Likelihood:
         return self._built[0]
 
     @property
-    def folds(self) -> tuple[GroupFolds, ...]:
-        """What sources need of cubes."""
+    def folds(self) -> tuple[GroupFolds | None, ...]:
+        """What each group of sources needs of cubes; None for one that acts on none."""
         return self._built[1]
 
     def __repr__(self) -> str:
@@ -214,13 +214,15 @@ class Likelihood:
         models
             Other values of the same models, e.g. ``result.models``.
         source
-            Name of one source; None for the sum.
+            Name of one source or template of counts; None for the sum.
         """
         likelihood = self if models is None else self.with_models(models)
         x = likelihood.start
         cubes = cube_signals(likelihood, source) if self.frozen.cubes else {}
         if source is None:
             return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)), cubes)
+        if isinstance(self.models[source], TemplateNPredModel):
+            return self._as_maps(self._spread([np.zeros(bucket.mask.shape) for bucket in self.frozen.buckets]), cubes)
         group, position = likelihood.locate(source)
         per_group = compiled.compiled_source_prediction(likelihood.problem, x)
         return self._as_maps(self._spread([bucket[position] for bucket in per_group[group]]), cubes)
@@ -311,10 +313,12 @@ class Likelihood:
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])
             )
             lines.append(f"  {type(bucket).__name__:<14} {len(members):>4} datasets of shape {shape}: {names}")
-        methods = [f" ({folds.method})" for folds in self.folds] or [""] * len(self.problem.groups)
+        methods = [f" ({folds.method})" if folds else "" for folds in self.folds]
         for group, sources, method in zip(self.problem.groups, self._group_names(), methods):
             listed = ", ".join(name + method for name in sources)
             lines.append(f"  {type(group.skeleton).__name__}: {listed}")
+        templates = [model.name for model in self.models if isinstance(model, TemplateNPredModel)]
+        lines += [f"  TemplateNPredModel: {', '.join(templates)}"] if templates else []
         lines.append(f"  free: {', '.join(self.free_names) or 'none'}")
         return "\n".join(lines + [f"  left out: {message}" for message in self.undefined])
 

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from gjax.errors import FitError
+from gjax.freeze._backgrounds import background_groups, stack_trees, template_groups
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds
-from gjax.likelihood import BackgroundGroup, Problem, SourceGroup
-from gjax.models import FoVBackgroundModel, InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
-from gjax.models._background import dataset_skeleton
+from gjax.likelihood import Problem, SourceGroup
+from gjax.models import InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.parameters import ParameterTable
 
 __all__ = ["build_problem", "free_index", "source_kinds"]
@@ -37,46 +37,15 @@ def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[Sk
     return list(kinds.values())
 
 
-def _stack(trees: list[Any]) -> Any:
-    return jax.tree_util.tree_map(lambda *leaves: np.stack(leaves), *trees)
-
-
 def _group(found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any) -> SourceGroup:
     sees = folds.sees if folds else [1.0 for _ in frozen.members]
     applies = tuple(
         np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen
         for members, seen in zip(frozen.members, sees)
     )
-    spectral = _stack([skeleton.spectral_model for _, skeleton in found])
-    spatial = _stack([skeleton.spatial_model for _, skeleton in found]) if folds else None
+    spectral = stack_trees([skeleton.spectral_model for _, skeleton in found])
+    spatial = stack_trees([skeleton.spatial_model for _, skeleton in found]) if folds else None
     return SourceGroup(spectral, spatial, applies, folds.folds if folds else tuple(None for _ in frozen.members))
-
-
-def _backgrounds(
-    pairs: Sequence[tuple[Any, Any]], names: Sequence[str], frozen: FrozenDatasets
-) -> tuple[BackgroundGroup | None, ...]:
-    found: dict[int, Any] = {}
-    for model, skeleton in pairs:
-        if not isinstance(model, FoVBackgroundModel):
-            continue
-        if model.has_gradient:
-            raise FitError(f"background {model.name!r}: a gradient over the field of view cannot be fitted yet")
-        for i in (i for i in frozen.cubes if applies_to(model, names[i])):
-            if i in found:
-                raise FitError(f"dataset {names[i]!r}: more than one background model acts on it")
-            found[i] = dataset_skeleton(model, skeleton, names[i]).spectral_model
-    groups: list[BackgroundGroup | None] = []
-    for members in frozen.members:
-        known = [found[i] for i in members if i in found]
-        if not known:
-            groups.append(None)
-            continue
-        if len({jax.tree_util.tree_structure(skeleton) for skeleton in known}) > 1:
-            raise FitError("background models of one kind of dataset must be of one kind")
-        # a dataset without a model borrows one, which has_model switches off
-        has_model: Any = np.array([i in found for i in members])
-        groups.append(BackgroundGroup(_stack([found.get(i, known[0]) for i in members]), has_model))
-    return tuple(groups)
 
 
 def _nuisance(
@@ -103,9 +72,11 @@ def _nuisance(
 
 
 def build_problem(
-    models: Models, datasets: Sequence[Any], frozen: FrozenDatasets, known: Sequence[GroupFolds] = ()
-) -> tuple[Problem, ParameterTable, tuple[GroupFolds, ...]]:
-    """Return the problem of models on frozen datasets, its parameter table, and the folds of its sources.
+    models: Models, datasets: Sequence[Any], frozen: FrozenDatasets, known: Sequence[GroupFolds | None] = ()
+) -> tuple[Problem, ParameterTable, tuple[GroupFolds | None, ...]]:
+    """Return the problem of models on frozen datasets, its parameter table, and per group of sources its folds.
+
+    Sources that act on no cube have none.
 
     Parameters
     ----------
@@ -119,23 +90,19 @@ def build_problem(
     FitError
         If there is no source, two instrument models act on one dataset, or a model cannot be fitted yet.
     """
-    if not models.sources:
+    if not any(isinstance(model, SkyModel | TemplateNPredModel) for model in models):
         raise FitError("there is no source to fit: give at least one SkyModel")
-    templates = [model.name for model in models if isinstance(model, TemplateNPredModel)]
-    if templates:
-        raise FitError(f"model {templates[0]!r}: templates of predicted counts cannot be fitted yet")
     names = [str(dataset.name) for dataset in datasets]
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
     instruments = [(model, skeleton) for model, skeleton in pairs if isinstance(model, InstrumentModel)]
     groups, folds = [], []
     for found in source_kinds(models, skeletons):
-        made = None
-        if frozen.cubes:
-            members = [model for model, _ in found]
-            old = [fold for fold in known if is_near(fold, members)]
+        made, members = None, [model for model, _ in found]
+        if any(applies_to(model, names[i]) for model in members for i in frozen.cubes):
+            old = [fold for fold in known if fold is not None and is_near(fold, members)]
             made = old[0] if old else make_folds(members, list(datasets), frozen)
-            folds.append(made)
+        folds.append(made)
         groups.append(_group(found, names, frozen, made))
     index: Any = free_index(table.free)
     host = Problem(
@@ -145,7 +112,8 @@ def build_problem(
         buckets=frozen.buckets,
         energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
         exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
-        backgrounds=_backgrounds(pairs, names, frozen),
+        backgrounds=background_groups(pairs, datasets, frozen),
+        templates=template_groups(pairs, datasets, frozen),
     )
     # one transfer of everything: converting array by array compiles a program for each shape
     problem: Problem = jax.device_put(host)

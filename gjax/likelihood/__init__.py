@@ -1,21 +1,27 @@
 """Likelihoods on frozen arrays: statistics per bin, buckets of datasets, and the joint problem."""
 
+from gjax.likelihood._backgrounds import BackgroundGroup as BackgroundGroup
+from gjax.likelihood._backgrounds import BackgroundShape as BackgroundShape
+from gjax.likelihood._backgrounds import TemplateGroup as TemplateGroup
+from gjax.likelihood._backgrounds import background_factors as background_factors
+from gjax.likelihood._backgrounds import background_norms as background_norms
 from gjax.likelihood._buckets import AbstractBucket as AbstractBucket
+from gjax.likelihood._buckets import AbstractCubes as AbstractCubes
 from gjax.likelihood._buckets import CashCubes as CashCubes
 from gjax.likelihood._buckets import CashSpectra as CashSpectra
 from gjax.likelihood._buckets import FluxPointSets as FluxPointSets
+from gjax.likelihood._buckets import OnOffCubes as OnOffCubes
 from gjax.likelihood._buckets import OnOffSpectra as OnOffSpectra
 from gjax.likelihood._gaussian import chi2 as chi2
 from gjax.likelihood._gaussian import chi2_asymmetric as chi2_asymmetric
 from gjax.likelihood._on_off import background_profile as background_profile
 from gjax.likelihood._on_off import wstat as wstat
+from gjax.likelihood._on_off import wstat_observed as wstat_observed
 from gjax.likelihood._on_off import wstat_weight as wstat_weight
 from gjax.likelihood._poisson import cash as cash
 from gjax.likelihood._poisson import cash_weight as cash_weight
-from gjax.likelihood._problem import BackgroundGroup as BackgroundGroup
 from gjax.likelihood._problem import Problem as Problem
 from gjax.likelihood._problem import SourceGroup as SourceGroup
-from gjax.likelihood._problem import background_norms as background_norms
 from gjax.likelihood._problem import cube_npred as cube_npred
 from gjax.likelihood._problem import full_theta as full_theta
 from gjax.likelihood._problem import predict as predict

@@ -13,10 +13,18 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.likelihood._gaussian import chi2_asymmetric, chi2_weight
-from gjax.likelihood._on_off import wstat, wstat_weight
+from gjax.likelihood._on_off import wstat, wstat_observed, wstat_weight
 from gjax.likelihood._poisson import cash, cash_weight
 
-__all__ = ["AbstractBucket", "CashCubes", "CashSpectra", "FluxPointSets", "OnOffSpectra"]
+__all__ = [
+    "AbstractBucket",
+    "AbstractCubes",
+    "CashCubes",
+    "CashSpectra",
+    "FluxPointSets",
+    "OnOffCubes",
+    "OnOffSpectra",
+]
 
 
 class AbstractBucket(eqx.Module):
@@ -66,21 +74,21 @@ class OnOffSpectra(AbstractBucket):
     exposure: Array
     edisp: Array
 
-    def _inputs(self, mu: Array) -> tuple[Array, Array, Array, Array]:
-        safe = (jnp.where(self.mask, value, 1.0) for value in (mu, self.counts, self.counts_off, self.alpha))
-        return tuple(safe)  # type: ignore[return-value]
-
     def statistic(self, mu: Array) -> Array:
-        return jnp.where(self.mask, wstat(*self._inputs(mu)), 0.0)
+        return jnp.where(self.mask, wstat(*_on_off(self, mu)), 0.0)
 
     def weight(self, mu: Array) -> Array:
-        return jnp.where(self.mask, wstat_weight(*self._inputs(mu)), 0.0)
+        return jnp.where(self.mask, wstat_weight(*_on_off(self, mu)), 0.0)
 
 
-class CashCubes(AbstractBucket):
-    """Cubes with a background model: the bins with counts, and the sum of the others per energy.
+def _on_off(bucket: OnOffSpectra | OnOffCubes, mu: Array) -> tuple[Array, ...]:
+    return tuple(jnp.where(bucket.mask, v, 1.0) for v in (mu, bucket.counts, bucket.counts_off, bucket.alpha))
 
-    A bin without counts adds only its prediction to the statistic, so one number per energy stands for all of them.
+
+class AbstractCubes(AbstractBucket):
+    """Cubes: the bins with counts, and the sum of the others per energy.
+
+    The statistic of a bin without counts is linear in its prediction, so one number per energy stands for all of them.
     Predictions have the shape (datasets, bins + energy).
 
     Parameters
@@ -89,16 +97,31 @@ class CashCubes(AbstractBucket):
         Counts of the occupied bins; 0 in padding and in the last places, which are the sums over all others.
     mask
         True for occupied bins and the sums.
+    energy_bin
+        Energy bin of each occupied bin, shape (datasets, bins).
+    energy
+        Centres of the energy bins [TeV], shape (datasets, energy).
+    edges
+        Edges of the true energies [TeV], shape (datasets, energy_true + 1).
+    """
+
+    counts: eqx.AbstractVar[Array]
+    energy_bin: eqx.AbstractVar[Array]
+    energy: eqx.AbstractVar[Array]
+    edges: eqx.AbstractVar[Array]
+
+
+class CashCubes(AbstractCubes):
+    """Cubes with a known background.
+
+    Parameters
+    ----------
+    counts, mask, energy_bin, energy, edges
+        See `AbstractCubes`.
     background
         Background in the occupied bins, shape (datasets, bins).
     background_rest
         Background in the other bins of the mask, per energy, shape (datasets, energy).
-    energy_bin
-        Energy bin of each occupied bin, shape (datasets, bins).
-    energy
-        Energies where the norm of the background is evaluated [TeV], shape (datasets, energy).
-    edges
-        Edges of the true energies [TeV], shape (datasets, energy_true + 1).
     """
 
     counts: Array
@@ -118,6 +141,34 @@ class CashCubes(AbstractBucket):
         floor = 1e-3 * jnp.maximum(self.counts, 1e-3)
         observed = self.counts / jnp.maximum(jnp.where(self.mask, mu, 1.0), floor) ** 2
         return jnp.where(self.mask & (self.counts > 0), observed, 0.0)
+
+
+class OnOffCubes(AbstractCubes):
+    """Cubes with a measured background: the prediction is the signal alone.
+
+    Parameters
+    ----------
+    counts, mask, energy_bin, energy, edges
+        See `AbstractCubes`.
+    counts_off, alpha
+        Off counts and ratio of acceptances of the occupied bins. In the last places those of one bin whose statistic
+        is that of all bins without on counts, 2 (sum of mu + sum of n_off ln(1 + alpha)).
+    """
+
+    counts: Array
+    counts_off: Array
+    alpha: Array
+    mask: Array
+    energy_bin: Array
+    energy: Array
+    edges: Array
+
+    def statistic(self, mu: Array) -> Array:
+        return jnp.where(self.mask, wstat(*_on_off(self, mu)), 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        # observed, not expected: the information of empty bins is not that of their sum
+        return jnp.where(self.mask, wstat_observed(*_on_off(self, mu)), 0.0)
 
 
 class FluxPointSets(AbstractBucket):

@@ -7,7 +7,7 @@ from jax import Array
 
 from gjax.likelihood._poisson import log_ratio, ratio_slope, statistic_in_mu
 
-__all__ = ["background_profile", "wstat", "wstat_weight"]
+__all__ = ["background_profile", "wstat", "wstat_observed", "wstat_weight"]
 
 
 def _root(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> tuple[Array, Array]:
@@ -133,3 +133,26 @@ def wstat_weight(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
     b = jnp.where(off > 0, b, jnp.maximum(b, 0.5))
     floor = 1e-3 * jnp.maximum(n_on, 1e-3)
     return 1.0 / jnp.maximum(mu + alpha * (1 + alpha) * b, floor)
+
+
+def wstat_observed(mu: Array, n_on: Array, n_off: Array, alpha: Array) -> Array:
+    """Return the observed information of ``mu`` with the background profiled: half the curvature of `wstat`.
+
+    It is 0 without on counts, where the statistic is linear; steep walls, where the prediction is far below the
+    counts, are limited.
+
+    Parameters
+    ----------
+    mu, n_on, n_off, alpha
+        As in `wstat`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> n_on, alpha = jnp.array([4.0, 0.0]), jnp.array([0.0, 0.5])
+    >>> wstat_observed(jnp.array([2.0, 2.0]), n_on, jnp.array([0.0, 3.0]), alpha).tolist()
+    [1.0, 0.0]
+    """
+    has_counts = n_on > 0
+    largest = 1e6 / jnp.where(has_counts, n_on, 1.0)
+    return jnp.where(has_counts, jnp.clip(0.5 * _wstat_curvature(mu, n_on, n_off, alpha), 0.0, largest), 0.0)

@@ -14,14 +14,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.folding import FixedFold, RadialFold, cube_bins, fixed_bins, fold_cube, fold_spectrum, scaled_edges
-from gjax.likelihood._buckets import AbstractBucket, CashCubes, FluxPointSets
+from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
+from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, CashCubes, FluxPointSets
 from gjax.parameters import FrozenTable, fill, prior_statistic, prior_weight
 
 __all__ = [
-    "BackgroundGroup",
     "Problem",
     "SourceGroup",
-    "background_norms",
     "cube_npred",
     "full_theta",
     "predict",
@@ -52,21 +51,6 @@ class SourceGroup(eqx.Module):
     folds: tuple[RadialFold | FixedFold | None, ...]
 
 
-class BackgroundGroup(eqx.Module):
-    """The norms of the backgrounds of one bucket of cubes.
-
-    Parameters
-    ----------
-    skeleton
-        A dimensionless spectral model with index slots; every leaf has a leading dataset axis.
-    has_model
-        Which datasets have one; the background of the others stays as it is.
-    """
-
-    skeleton: Any
-    has_model: Array
-
-
 class Problem(eqx.Module):
     """A joint likelihood.
 
@@ -85,6 +69,8 @@ class Problem(eqx.Module):
         no instrument has nuisances: differentiating by bin edges doubles the time to compile.
     backgrounds
         Per bucket of cubes the models of the background, or None.
+    templates
+        Per bucket the templates of counts.
     """
 
     table: FrozenTable
@@ -94,6 +80,7 @@ class Problem(eqx.Module):
     energy_scale: tuple[Array, ...] | None
     exposure_norm: tuple[Array, ...] | None
     backgrounds: tuple[BackgroundGroup | None, ...]
+    templates: tuple[tuple[TemplateGroup, ...], ...]
 
 
 def full_theta(problem: Problem, x: Array) -> Array:
@@ -128,14 +115,14 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array) -> 
     def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> Array:
         factor = applies if norm is None else norm * applies
         model = fill(skeleton, theta)
-        if not isinstance(bucket, CashCubes):
+        if not isinstance(bucket, AbstractCubes):
             return fold(model) * factor[:, None]
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
         return jax.vmap(cube_signal, in_axes=(0, 0, None))(flux, folds, fill(spatial, theta))
 
     folds = group.folds[number]
-    if isinstance(bucket, CashCubes) and folds is None:
+    if isinstance(bucket, AbstractCubes) and folds is None:
         return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
     return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
 
@@ -182,34 +169,6 @@ def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
     return cube_bins(fold_cube(flux, fold, spatial), fold)
 
 
-def background_norms(problem: Problem, number: int, theta: Array) -> Array:
-    """Return the factor on the background of a bucket of cubes, shape (datasets, energy).
-
-    Parameters
-    ----------
-    problem
-        The likelihood.
-    number
-        Position of the bucket.
-    theta
-        Values of all parameters.
-    """
-    bucket: Any = problem.buckets[number]
-    group = problem.backgrounds[number]
-    if group is None:
-        return jnp.ones_like(bucket.energy)
-    norms = jax.vmap(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, bucket.energy)
-    return jnp.where(group.has_model[:, None], norms, 1.0)
-
-
-def _background(problem: Problem, number: int, theta: Array) -> Array:
-    """Return the background of a bucket of cubes, shape (datasets, bins + energy)."""
-    bucket: Any = problem.buckets[number]
-    norms = background_norms(problem, number, theta)
-    occupied = bucket.background * jnp.take_along_axis(norms, bucket.energy_bin, axis=1)
-    return jnp.concatenate([occupied, bucket.background_rest * norms], axis=1)
-
-
 def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], ...]:
     """Return the prediction of every source, as groups of buckets of shape (sources, datasets, bins)."""
     return tuple(
@@ -219,12 +178,18 @@ def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], 
 
 
 def predict(problem: Problem, theta: Array) -> tuple[Array, ...]:
-    """Return the summed prediction of all sources, one array (datasets, bins) per bucket; cubes with background."""
+    """Return the summed prediction of all sources and templates, one array (datasets, bins) per bucket.
+
+    That of cubes with a known background holds it.
+    """
     per_group = predict_sources(problem, theta)
     total = []
     for number, bucket in enumerate(problem.buckets):
-        is_cube = isinstance(bucket, CashCubes)
-        start = _background(problem, number, theta) if is_cube else jnp.zeros(bucket.mask.shape, theta.dtype)
+        start = jnp.zeros(bucket.mask.shape, theta.dtype)
+        if isinstance(bucket, CashCubes):
+            start = cube_background(problem.backgrounds[number], bucket, theta)
+        if problem.templates[number]:
+            start = start + template_npred(problem.templates[number], bucket, theta)
         total.append(sum((jnp.sum(group[number], axis=0) for group in per_group), start=start))
     return tuple(total)
 

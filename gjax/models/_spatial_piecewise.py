@@ -76,7 +76,7 @@ class PiecewiseNormSpatialModel(AbstractSpatialModel):
         self.solve = np.linalg.inv(matrix)[:, :number]
 
     def _rows(self, lon: Array, lat: Array) -> Array:
-        centre = self.lon[0], np.clip(self.lat.mean(), -90, 90)
+        centre = self.lon[0], jnp.clip(jnp.mean(self.lat), -90, 90)
         dtype = jnp.result_type(lon)
         x, y = equal_area_plane(lon, lat, *(jnp.asarray(c, dtype) for c in centre))
         x_nodes, y_nodes = equal_area_plane(*(jnp.asarray(c, dtype) for c in (self.lon, self.lat, *centre)))

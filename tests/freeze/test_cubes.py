@@ -18,7 +18,6 @@ from gjax.models import (
     PointSpatialModel,
     PowerLawSpectralModel,
     SkyModel,
-    TemplateNPredModel,
 )
 
 LON, LAT = 83.637, 22.014
@@ -157,9 +156,3 @@ def test_what_cannot_be_folded_is_refused(simulated):
     exposure = WcsNDMap.from_geom(simulated.exposure.geom, data=broken, unit="m2 s")
     with pytest.raises((FitError, ValueError), match="exposure"):
         gjax.Likelihood(simulated.copy(name="cube", exposure=exposure), [source(PointSpatialModel())])
-
-
-def test_a_template_of_counts_is_refused_not_ignored(simulated):
-    template = TemplateNPredModel(simulated.background, name="glow")
-    with pytest.raises(FitError, match="'glow': templates of predicted counts"):
-        gjax.Likelihood(simulated, [source(PointSpatialModel(f"{LON} deg", f"{LAT} deg")), template])
