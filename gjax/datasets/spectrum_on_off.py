@@ -8,11 +8,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gjax.datasets import _spectrum_tools as tools
 from gjax.datasets._abstract_spectrum import AbstractSpectrumDataset, reference_map
-from gjax.datasets._off_counts import OFF_FIELDS, alpha_values, estimated_background, fields_without
+from gjax.datasets._off_counts import (
+    OFF_FIELDS,
+    alpha_values,
+    estimated_background,
+    fields_without,
+    off_from_background,
+)
 from gjax.datasets.spectrum import SpectrumDataset, settle
 from gjax.maps import RegionNDMap
 
@@ -105,11 +109,10 @@ class SpectrumDatasetOnOff(AbstractSpectrumDataset):
         counts_off
             Off counts; by default the background of the dataset divided by alpha.
         """
-        if counts_off is None and dataset.background is not None:
-            background = dataset.background
-            on, off = (tools.as_values(value, background.geom).data for value in (acceptance, acceptance_off))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                counts_off = background.copy(data=background.data * off / on)
+        if counts_off is None:
+            counts_off = off_from_background(
+                dataset.background, acceptance, acceptance_off, lambda value, like: tools.as_values(value, like.geom)
+            )
         kept = {**fields_without(dataset, "background"), "name": name or dataset.name}
         return cls(**kept, acceptance=acceptance, acceptance_off=acceptance_off, counts_off=counts_off)
 

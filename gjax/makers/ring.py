@@ -256,20 +256,7 @@ class AdaptiveRingBackgroundMaker:
         return [(float(r_in), float(width + g)) for g in grow]
 
     def run(self, dataset: Any, observation: Any = None) -> Any:
-        """Return a dataset with off counts.
-
-        Parameters
-        ----------
-        dataset
-            `gjax.datasets.MapDataset` with counts and background.
-        observation
-            Unused.
-
-        Raises
-        ------
-        ValueError
-            If the background is missing.
-        """
+        """Return a dataset with off counts; arguments as for `RingBackgroundMaker.run`."""
         counts, background, _ = _prepared(dataset, self.exclusion_mask)
         geom = dataset.counts.geom
         kernels = [ring_kernel(*(_in_pixels(part * u.deg, geom) for part in ring)) for ring in self.rings()]
