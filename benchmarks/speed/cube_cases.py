@@ -92,15 +92,15 @@ def source(
 def point(index: float, amplitude: float, reference: float = 1.0) -> list[list[Any]]:
     """Return rows of a power law."""
     return [
-        ["index", index, "", 0.0, False],
-        ["amplitude", amplitude, PER_TEV, 0.0, False],
+        ["index", index, "", 0.1, False],
+        ["amplitude", amplitude, PER_TEV, 0.1 * amplitude, False],
         ["reference", reference, "TeV", 0.0, True],
     ]
 
 
 def background(dataset: str, *, norm: float = 1.0, tilt: bool = False) -> dict[str, Any]:
     """Return the background of a dataset with a free norm, and perhaps a free tilt."""
-    rows = [["norm", norm, "", 0.0, False], ["tilt", 0.0, "", 0.0, not tilt], ["reference", 1.0, "TeV", 0.0, True]]
+    rows = [["norm", norm, "", 0.05, False], ["tilt", 0.0, "", 0.05, not tilt], ["reference", 1.0, "TeV", 0.0, True]]
     name = f"{dataset}-bkg"
     return {"name": name, "class": "FoVBackgroundModel", "parameters": rows, "datasets_names": [dataset]}
 
@@ -126,7 +126,7 @@ def _crab() -> list[dict[str, Any]]:
 
 
 def _cta() -> list[dict[str, Any]]:
-    rows = [*point(2.3, 2.8e-12), ["lambda_", 0.02, "TeV-1", 0.0, False], ["alpha", 1.0, "", 0.0, True]]
+    rows = [*point(2.3, 2.8e-12), ["lambda_", 0.02, "TeV-1", 0.01, False], ["alpha", 1.0, "", 0.0, True]]
     here = {"lon": -0.05, "lat": -0.05, "frame": "galactic"}
     one, gauss = (source("gc", "ecpl", rows, **here, **more) for more in ({}, {"sigma": 0.05}))
     runs = [background(f"obs-{number}") for number in RECIPES["cta_1dc_gc_3d"]["obs_ids"]]
@@ -143,8 +143,8 @@ def _fermi() -> list[dict[str, Any]]:
 
 
 def _hawc() -> list[dict[str, Any]]:
-    rows = [["amplitude", 2e-13, PER_TEV, 0.0, False], ["reference", 7.0, "TeV", 0.0, True]]
-    rows += [["alpha", 2.6, "", 0.0, False], ["beta", 0.1, "", 0.0, False]]
+    rows = [["amplitude", 2e-13, PER_TEV, 2e-14, False], ["reference", 7.0, "TeV", 0.0, True]]
+    rows += [["alpha", 2.6, "", 0.1, False], ["beta", 0.1, "", 0.05, False]]
     one = source("crab", "lp", rows, 83.63, 22.01, frame="icrs")
     norms = [background(f"nHit-{number}") for number in range(5, 10)]
     return [

@@ -67,7 +67,7 @@ def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str,
     covariance = package.covariance(problem, result)
     clock.call(f"covariance: {key}", covariance, 0 if slow else repeats)
     if slow:
-        clock.fits[key]["errors"] = package.errors(problem)
+        clock.fits[key] = {**clock.fits[key], "errors": package.errors(problem)}
         if not arguments.quick:
             clock.call(f"fit {key}, first steps of MINUIT", lambda: package.fit(problem, own_steps=False), 0)
             clock.fits[key]["accurate"] = {"stat_start": start, **package.accurate(problem)}

@@ -138,45 +138,45 @@ def read_simulated(folder: str) -> list[MapDataset]:
 # ---- likelihood ----
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Problem:
-    """Datasets with their models, and where a fit starts: value and first step of every free parameter."""
+    """Datasets, and their models as they are at the start of a fit."""
 
     datasets: Datasets
-    start: list[tuple[float, float]]
-
-    @property
-    def free(self) -> list[Any]:
-        """Free parameters of the models that the datasets have now."""
-        return list(self.datasets.models.parameters.free_parameters)
+    models: list[dict[str, Any]]
 
     def reset(self, *, own_steps: bool = True) -> Datasets:
-        """Put every parameter back to its start; ``own_steps`` False leaves first steps to MINUIT."""
-        for parameter, (value, step) in zip(self.free, self.start, strict=True):
-            parameter.value, parameter.error = value, step if own_steps else 0.0
+        """Attach new models: those of a fit keep scales; ``own_steps`` False leaves first steps to MINUIT."""
+        self.datasets.models = [new_model(entry, own_steps=own_steps) for entry in self.models]
         return self.datasets
+
+    def place(self, fit: dict[str, Any]) -> None:
+        """Put every free parameter where a fit found it."""
+        free = self.datasets.models.parameters.free_parameters
+        for parameter, value, error in zip(free, fit["values"].values(), fit["errors"].values(), strict=True):
+            parameter.value, parameter.error = value, error
+
+
+def new_model(entry: dict[str, Any], *, own_steps: bool = True) -> Any:
+    """Return a model with its first steps as errors."""
+    spatial = getattr(library, entry["spatial_model"])(frame=entry["frame"]) if "spatial_model" in entry else None
+    spectral = getattr(library, entry.get("spectral_model", "PowerLawNormSpectralModel"))()
+    for name, value, unit, step, frozen in entry["parameters"]:
+        parts = [part for part in (spectral, spatial) if part is not None and name in part.parameters.names]
+        parameter = parts[0].parameters[name]
+        parameter.quantity, parameter.frozen = value * u.Unit(unit), frozen
+        parameter.error = step if own_steps else 0.0
+    if spatial is not None:
+        return library.SkyModel(spectral_model=spectral, spatial_model=spatial, name=entry["name"])
+    name = entry["datasets_names"][0]
+    return library.FoVBackgroundModel(spectral_model=spectral, dataset_name=name, name=entry["name"])
 
 
 def freeze(datasets: Sequence[MapDataset], models: list[dict[str, Any]]) -> Problem:
     """Attach models and evaluate the statistic once, which looks up the responses."""
-    made: list[Any] = []
-    for entry in models:
-        cls = getattr(library, entry.get("spectral_model", "PowerLawNormSpectralModel"))
-        spatial = getattr(library, entry["spatial_model"])(frame=entry["frame"]) if "spatial_model" in entry else None
-        spectral = cls()
-        for name, value, unit, step, frozen in entry["parameters"]:
-            parts = [part for part in (spectral, spatial) if part is not None and name in part.parameters.names]
-            parameter = parts[0].parameters[name]
-            parameter.quantity, parameter.error, parameter.frozen = value * u.Unit(unit), step, frozen
-        if spatial is None:
-            names = entry["datasets_names"]
-            made.append(library.FoVBackgroundModel(spectral_model=spectral, dataset_name=names[0], name=entry["name"]))
-        else:
-            made.append(library.SkyModel(spectral_model=spectral, spatial_model=spatial, name=entry["name"]))
-    together = Datasets(list(datasets))
-    together.models = made
-    together.stat_sum()
-    return Problem(together, [(p.value, p.error) for p in together.models.parameters.free_parameters])
+    problem = Problem(Datasets(list(datasets)), models)
+    problem.reset().stat_sum()
+    return problem
 
 
 def stat_start(problem: Problem) -> float:
@@ -184,9 +184,16 @@ def stat_start(problem: Problem) -> float:
     return float(problem.reset().stat_sum())
 
 
-def fit(problem: Problem, *, own_steps: bool = True, **options: Any) -> Any:
-    """Fit from the start with MINUIT; with sensible first steps for positions and sizes, or with its own."""
-    return Fit(**options).run(problem.reset(own_steps=own_steps))
+def fit(problem: Problem, *, own_steps: bool = True, **options: Any) -> dict[str, Any]:
+    """Fit from the start with MINUIT, with sensible first steps for positions and sizes, or with its own."""
+    result = Fit(**options).run(problem.reset(own_steps=own_steps))
+    return {
+        "stat": float(result.total_stat),
+        "values": _by_name(problem, lambda p: p.value),
+        "errors": errors(problem),
+        "nfev": int(result.optimize_result.nfev),
+        "success": bool(result.success),
+    }
 
 
 def _by_name(problem: Problem, value: Callable[[Any], float]) -> dict[str, float]:
@@ -202,20 +209,14 @@ def errors(problem: Problem) -> dict[str, float]:
     return _by_name(problem, lambda p: p.error)
 
 
-def summary(problem: Problem, result: Any) -> dict[str, Any]:
-    """Return statistic, best fit and errors; the models still hold them."""
-    return {
-        "stat": float(result.total_stat),
-        "values": _by_name(problem, lambda p: p.value),
-        "errors": errors(problem),
-        "nfev": int(result.optimize_result.nfev),
-        "success": bool(result.success),
-    }
+def summary(problem: Problem, result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a fit found."""
+    return result
 
 
 def accurate(problem: Problem) -> dict[str, Any]:
     """Return the best fit at a tight tolerance, with errors of HESSE; not timed."""
-    return summary(problem, fit(problem, optimize_opts={"tol": 1e-3, "strategy": 2}))
+    return fit(problem, optimize_opts={"tol": 1e-3, "strategy": 2})
 
 
 def statistic(problem: Problem, source: str, name: str) -> Callable[[], float]:
@@ -229,8 +230,9 @@ def statistic(problem: Problem, source: str, name: str) -> Callable[[], float]:
     return call
 
 
-def covariance(problem: Problem, result: Any) -> Callable[[], Any]:
-    """Return a function that evaluates the covariance with HESSE where the models are: at the best fit."""
+def covariance(problem: Problem, result: dict[str, Any]) -> Callable[[], Any]:
+    """Return a function that evaluates the covariance with HESSE at the best fit."""
+    problem.place(result)
     return lambda: Fit().covariance(problem.datasets)
 
 

@@ -88,6 +88,9 @@ def agreement(out: dict[str, Any]) -> dict[str, Any]:
         mine, best = ours["fits"].get(name), fit.get("accurate", fit)
         if mine is None:
             continue
+        if not best.get("success", True):
+            found[name] = {"statistic_difference": mine["stat"] - best["stat"], "gammapy_did_not_converge": 1.0}
+            continue
         found[name] = {
             "statistic_difference": mine["stat"] - best["stat"],
             **_gain(mine, best),
