@@ -28,7 +28,7 @@ __all__ = [
 #: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
 MARGIN = 0.1
 
-#: Part of the transform of PSF and pixel that may be left out.
+#: Part of the power of PSF and pixel that wave numbers which are left out may have.
 _LEFT_OUT = 1e-4
 
 
@@ -151,11 +151,11 @@ def _kernel(psf: tuple[np.ndarray, np.ndarray, bool], nodes: PixelNodes) -> np.n
     largest = np.pi * fine * np.hypot(1 / sides[0], 1 / sides[1])
     nodes_1d = np.linspace(0.0, largest, 8192)
     profile = psf_transform(*psf[:2], nodes_1d)
+    power = nodes_1d * (profile * pixel_transform(max(sides), nodes_1d)) ** 2
     for times in (1, 2, 4):
         qy, qx = wave_numbers(nodes.shape, times)  # type: ignore[arg-type]
         beyond = nodes_1d >= np.pi * times / max(sides)
-        pixel = np.minimum(1.0, 2.0 / np.maximum(nodes_1d * min(sides), 1e-9))
-        if times >= fine or not (np.abs(profile[:, beyond]) * pixel[beyond] > _LEFT_OUT).any():
+        if times >= fine or (power[:, beyond].sum(axis=1) <= _LEFT_OUT * power.sum(axis=1)).all():
             break
     radius = np.hypot(qy[:, np.newaxis] / sides[0], qx / sides[1])
     square = np.sinc(qy / (2 * np.pi))[:, np.newaxis] * np.sinc(qx / (2 * np.pi))
