@@ -111,7 +111,7 @@ def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
     compare_significance(report, stacked, norm, reference["excess_map"])
     if quick:
         return
-    compare_at_best(report, stacked, fit)
+    compare_at_best(report, "stacked best", stacked, fit, fit["at_optimum"])
     compare_mask_variant(report, inputs, RECIPE, reference["variant_aeff_max10"])
     compare_held_position(report, stacked, fit, inputs.json("crab_3d_steps.json"))
     compare_scan(report, stacked, fit, inputs.json("crab_3d_path.json"), 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import astropy.units as u
@@ -24,6 +25,7 @@ __all__ = [
     "compare_responses_of_run",
     "compare_scan",
     "compare_significance",
+    "images_of",
 ]
 
 NEGATIVE = (
@@ -60,11 +62,11 @@ def compare_mask_variant(report: Report, inputs: Inputs, recipe: dict[str, Any],
     report.relative("aeff-max: norms of the background", norms, reference["fov_norms"], 1e-4)
 
 
-def compare_at_best(report: Report, cube: MapDataset, fit: dict[str, Any]) -> None:
+def compare_at_best(report: Report, key: str, cube: MapDataset, fit: dict[str, Any], at: dict[str, Any]) -> None:
     """Compare the prediction at the reference's best fit."""
     values = {name: value for name, (value, _) in free_rows(fit).items()}
     likelihood = gjax.Likelihood(cube, cube_models(fit["start_models"]).with_values(values))
-    compare_start(report, "stacked best", likelihood, fit["at_optimum"], cube)
+    compare_start(report, key, likelihood, at, cube)
 
 
 def compare_held_position(report: Report, cube: MapDataset, fit: dict[str, Any], steps: dict[str, Any]) -> None:
@@ -109,23 +111,25 @@ def compare_scan(report: Report, cube: MapDataset, fit: dict[str, Any], referenc
     report.exact("same parameters after moving away and back: change of the statistic", again, 0.0, note)
 
 
-def compare_significance(
-    report: Report, cube: MapDataset, norm: float, reference: dict[str, Any], position: tuple[int, int] = (125, 125)
-) -> None:
-    """Compare counts, background and significance in discs of 0.1 deg around every pixel, in two bands."""
-    mask, bands = mask_of(cube), (slice(0, 5), slice(5, None))
-    radius = 0.1 / float(u.Quantity(cube.counts.geom.pixel_scales).to_value("deg").max())
-    seen, peak, there = mask.any(axis=0), [], []
+def images_of(cube: MapDataset, norm: float, bands: Sequence[slice], width: float) -> list[np.ndarray]:
+    """Return images of the significance in discs of a radius [deg], one per band of energy bins."""
+    mask, out = mask_of(cube), []
+    radius = width / float(u.Quantity(cube.counts.geom.pixel_scales).to_value("deg").max())
     for band in bands:
         counts, background = (
             np.where(mask, values, 0.0)[band].sum(axis=0)
             for values in (cube.counts.data, norm * np.asarray(cube.background.data))
         )
-        image = correlated_significance(counts, background, radius, seen)
-        peak.append(np.nanmax(image))
-        there.append(image[position])
-        if band is bands[0]:
-            first = image
+        out.append(correlated_significance(counts, background, radius, mask.any(axis=0)))
+    return out
+
+
+def compare_significance(
+    report: Report, cube: MapDataset, norm: float, reference: dict[str, Any], position: tuple[int, int] = (125, 125)
+) -> None:
+    """Compare counts, background and significance in discs of 0.1 deg around every pixel, in two bands."""
+    images = images_of(cube, norm, (slice(0, 5), slice(5, None)), 0.1)
+    peak, there, first = [np.nanmax(image) for image in images], [image[position] for image in images], images[0]
     note = "background with the norm of the reference's fit"
     report.relative("significance: largest of a band", peak, reference["sqrt_ts_max_per_bin"], 1e-3, note)
     report.relative("significance: at the centre", there, reference["sqrt_ts_at_center_per_bin"], 1e-3, note)
