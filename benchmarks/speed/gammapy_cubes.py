@@ -158,7 +158,7 @@ class Problem:
 
 
 def new_model(entry: dict[str, Any], *, own_steps: bool = True) -> Any:
-    """Return a model with its first steps as errors."""
+    """Return a model at its start, with first steps as errors: datasets keep those that models come with."""
     spatial = getattr(library, entry["spatial_model"])(frame=entry["frame"]) if "spatial_model" in entry else None
     spectral = getattr(library, entry.get("spectral_model", "PowerLawNormSpectralModel"))()
     for name, value, unit, step, frozen in entry["parameters"]:

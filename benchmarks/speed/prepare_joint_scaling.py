@@ -14,7 +14,7 @@ from benchmarks.parity.cube_inputs import cube_models, mask_of, read_runs, reduc
 
 
 def prepare(folder: Path, number: int) -> None:
-    """Write templates and the counts of ``number`` cubes, drawn with their number as the seed."""
+    """Write templates and the counts of ``number`` cubes, each drawn with a seed of its own."""
     recipe, saved = RECIPES["joint_scaling"], {}
     names = [f"t{obs_id}" for obs_id in recipe["obs_ids"]]
     cubes, _ = reduce_runs(recipe, read_runs(recipe, gjax_cubes.data()), names)
@@ -24,7 +24,7 @@ def prepare(folder: Path, number: int) -> None:
         npred.append(np.where(mask_of(cube), gjax.Likelihood(cube, truth).npred()[cube.name].data, 0.0))
         cube.write(folder / f"template-{i}.fits", overwrite=True)
     for i in range(number):
-        counts = np.random.default_rng(i).poisson(npred[i % len(npred)]).ravel()
+        counts = np.random.default_rng([2026, i]).poisson(npred[i % len(npred)]).ravel()
         saved[f"bin_{i}"] = np.flatnonzero(counts)
         saved[f"counts_{i}"] = counts[saved[f"bin_{i}"]]
     np.savez_compressed(folder / "counts.npz", **saved)
