@@ -25,6 +25,7 @@ CASES = {
     "cta_1dc_gc_3d": "three CTA runs on the Galactic centre, from DL3 to stacked and joint fits, beside Gammapy 2.1",
     "fermi_gc_3d": "Fermi-LAT at the Galactic centre above 10 GeV, beside Gammapy 2.1",
     "joint_scaling": "joint fits of 1 to 8 simulated cubes with a norm each, beside Gammapy 2.1",
+    "round_trip": "a stacked cube and its models between gjax and Gammapy 2.1, both ways",
     "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
