@@ -9,8 +9,9 @@ import pytest
 
 import benchmarks.speed.__main__ as program
 from benchmarks.speed import environment, measure
-from benchmarks.speed.script_tools import MARK, Clock
-from benchmarks.speed.table import agreement, format_table, phases
+from benchmarks.speed.cube_cases import CUBES, RECIPES, fits_of
+from benchmarks.speed.script_tools import MARK, Clock, peak_memory
+from benchmarks.speed.table import agreement, format_table, memory, phases
 
 
 def side(first, warm_times, stat, value):
@@ -71,6 +72,99 @@ def test_text_says_what_is_not_measured_in_full(measured):
     assert "points joint ecpl" not in measured["agreement"]
 
 
+def test_peak_memory_is_a_row_beside_the_reference(measured):
+    for kind, size in (("gjax", 500.0), ("gjax, compilation cache", 400.0), ("gammapy", 250.0)):
+        measured["cold"][kind] = {**measured["cold"][kind], "peak_memory_mib": size}
+    measured["cold"]["gjax"]["runs"] = [{"peak_memory_after_mib": {"fit": 500.0}}]
+    rows = {row["kind"]: row for row in memory(measured)}
+    assert rows["cold"]["ratio"] == pytest.approx(0.5)
+    assert rows["cold"]["gjax_after_mib"] == {"fit": 500.0}
+    assert rows["cold, compilation cache"]["gammapy_mib"] == 250.0
+    assert "warm, all phases" not in rows
+    measured.update(phases=phases(measured), memory=memory(measured), agreement={})
+    text = next(line for line in format_table(measured).splitlines() if line.startswith("peak memory"))
+    assert text.split() == ["peak", "memory", "cold", "500", "MiB", "250", "MiB", "0.5"]
+    del measured["cold"]["gammapy"]
+    assert {row["ratio"] for row in memory(measured)} == {None}
+
+
+def test_what_only_the_reference_did_has_a_row(measured):
+    measured["warm"]["gammapy"]["first"]["fit, first steps of MINUIT"] = 7.0
+    row = next(row for row in phases(measured) if row["phase"] == "fit, first steps of MINUIT")
+    assert (row["gjax_s"], row["gammapy_s"], row["ratio"]) == (None, 7.0, None)
+
+
+def test_agreement_of_what_fits_gained(measured):
+    ours, theirs = (measured["warm"][side]["fits"]["joint lp"] for side in ("gjax", "gammapy"))
+    ours["stat_start"], theirs["stat_start"] = 187.0, 188.1
+    assert agreement(measured)["joint lp"]["gain_difference"] == pytest.approx(-1.0)
+    assert agreement(measured)["joint lp"]["relative_gain_difference"] == pytest.approx(-1 / 101)
+    theirs["success"] = False
+    assert agreement(measured)["joint lp"]["gammapy_did_not_converge"] == 1
+    assert "largest_shift_in_errors" not in agreement(measured)["joint lp"]
+
+
+@pytest.mark.parametrize("case", program.CASES)
+def test_every_case_has_scripts_of_both_sides(case):
+    for side in ("gjax", "gammapy"):
+        script = measure.script_of(side, case)
+        assert script.is_file()
+        compile(script.read_text(), str(script), "exec")
+
+
+@pytest.mark.parametrize("case", CUBES)
+def test_fits_of_cubes(case):
+    assert case in program.CASES
+    everything, quick = fits_of(case), fits_of(case, quick=True)
+    assert quick
+    assert everything[0] == quick[0]
+    assert len({fit["key"] for fit in everything}) == len(everything)
+    for fit in everything:
+        names = [model["name"] for model in fit["models"]]
+        assert len(set(names)) == len(names)
+        rows = [row for model in fit["models"] for row in model["parameters"]]
+        assert all(len(row) == 5 and (row[4] or row[3] > 0) for row in rows)
+    shorter = fits_of(case, side="gammapy")
+    assert [fit for fit in everything if not fit.get("gjax_only")] == shorter
+
+
+def test_models_of_cubes_are_built():
+    from benchmarks.parity.cube_inputs import cube_models
+
+    for case in CUBES:
+        for fit in fits_of(case, quick=True):
+            table = cube_models(fit["models"]).parameter_table
+            free = sum(not row[4] for model in fit["models"] for row in model["parameters"])
+            assert sum(table.free) == free
+
+
+def test_a_recipe_makes_the_cube_it_says():
+    from benchmarks.parity.cube_inputs import empty_cube, exclusion_mask
+
+    cube = empty_cube(RECIPES["crab_3d"])
+    assert cube.counts.data.shape == (16, 250, 250)
+    assert cube.exposure.data.shape == (31, 250, 250)
+    assert (~exclusion_mask(RECIPES["crab_3d"], cube).data).sum() == 716
+    assert empty_cube(RECIPES["joint_scaling"]).counts.data.shape == (12, 125, 125)
+    assert exclusion_mask(RECIPES["joint_scaling"], cube) is None
+
+
+def test_what_cases_need_is_prepared(monkeypatch, tmp_path):
+    assert measure.prepare("crab_3d", sys.executable, str(tmp_path), True) == []
+    calls = []
+
+    def fake(command, **options):
+        calls.append(command)
+        return subprocess.CompletedProcess(command, len(calls) - 1, "", "broke")
+
+    monkeypatch.setattr(measure.subprocess, "run", fake)
+    assert measure.prepare("joint_scaling", "py", "folder", True) == ["--inputs", "folder"]
+    assert calls[0][0] == "py"
+    assert calls[0][2:] == ["folder", "--quick"]
+    with pytest.raises(measure.ScriptError, match="broke"):
+        measure.prepare("joint_scaling", "py", "folder", False)
+
+
 def test_clock(capsys):
     clock = Clock(time.time() - 5)
     with clock.phase("import"):
@@ -85,6 +179,7 @@ def test_clock(capsys):
     assert len(data["warm"]["fit"]) == 3
     assert 5 <= data["first"]["start to end"] < 10
     assert data["versions"] == {"gjax": "0"}
+    assert 1 < data["peak_memory_after_mib"]["fit"] <= data["peak_memory_mib"] == pytest.approx(peak_memory(), rel=0.1)
 
 
 def test_an_interpreter_without_gammapy_is_refused(tmp_path):
