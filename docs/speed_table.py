@@ -2,8 +2,9 @@
 
 Usage::
 
-    python -m benchmarks.speed crab_1d --json speed.json
-    python docs/speed_table.py speed.json
+    python -m benchmarks.speed crab_1d --json crab_1d.json
+    python -m benchmarks.speed crab_3d --json crab_3d.json
+    python docs/speed_table.py crab_1d.json crab_3d.json
 """
 
 import json
@@ -39,17 +40,21 @@ def table(measured):
         if row["ratio"] is not None:
             times = f"{seconds(row['gjax_s'])} | {seconds(row['gammapy_s'])} | {ratio(row['ratio'])}"
             lines.append(f"| {row['phase']} | {row['kind']} | {times} |")
+    for row in measured.get("memory", ()):
+        if row["ratio"] is not None:
+            sizes = f"{row['gjax_mib']:.0f} MiB | {row['gammapy_mib']:.0f} MiB | {ratio(row['ratio'])}"
+            lines.append(f"| {row['phase']} | {row['kind']} | {sizes} |")
     return "\n".join(lines)
 
 
-def with_table(text, measured):
-    """The README with the table in its place; an older one is replaced."""
+def with_table(text, *results):
+    """The README with a table of every result in their place; older ones are replaced."""
     start = text.index("\n", text.index(BEGIN)) + 1
-    return text[:start] + "\n" + table(measured) + "\n\n" + text[text.index(END) :]
+    return text[:start] + "\n" + "\n\n".join(map(table, results)) + "\n\n" + text[text.index(END) :]
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         raise SystemExit(__doc__)
-    result = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    README.write_text(with_table(README.read_text(encoding="utf-8"), result), encoding="utf-8")
+    found = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
+    README.write_text(with_table(README.read_text(encoding="utf-8"), *found), encoding="utf-8")
