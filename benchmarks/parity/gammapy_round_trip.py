@@ -1,7 +1,8 @@
 """Gammapy's half of the round trip: read what gjax wrote, then write the same again, and say what the statistic is.
 
-Usage: ``python gammapy_round_trip.py FOLDER``. Reads ``gjax-cube.fits``, ``gjax-models.yaml`` and ``gjax/datasets.yaml``; writes
-``gammapy-cube.fits``, ``gammapy-models.yaml``, ``gammapy-datasets.yaml`` and ``gammapy.json``.
+Usage: ``python gammapy_round_trip.py FOLDER``. Reads ``gjax-cube.fits``, ``gjax-models.yaml`` and
+``gjax/datasets.yaml``; writes ``gammapy-cube.fits``, ``gammapy-models.yaml``, ``gammapy-datasets.yaml`` and
+``gammapy.json``.
 """
 
 import json

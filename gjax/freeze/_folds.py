@@ -26,10 +26,10 @@ from gjax.freeze._cutouts import (
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.freeze._responses import edisp_at, psf_at
-from gjax.models import SkyModel
+from gjax.models import SkyModel, applies_to
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds"]
+__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +168,31 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
     return GroupFolds(tuple(models), method, tuple(folds), tuple(sees), tuple(pixels))
 
 
+def off_the_map(folds: GroupFolds, names: list[str], frozen: FrozenDatasets) -> list[str]:
+    """Return a message for every source that no cube sees, of those that it acts on.
+
+    Parameters
+    ----------
+    folds
+        The folds of a group of sources.
+    names
+        Names of all datasets.
+    frozen
+        All datasets.
+    """
+    found = []
+    for s, model in enumerate(folds.models):
+        seen = [
+            bool(sees[s, d])
+            for members, sees in zip(frozen.members, folds.sees)
+            for d, i in enumerate(members)
+            if i in frozen.cubes and applies_to(model, names[i])
+        ]
+        if seen and not any(seen):
+            found.append(f"source {model.name!r} lies off the map of every cube that it acts on")
+    return found
+
+
 def _stack(rows: list[list[Any]]) -> Any:
     flat = [fold for row in rows for fold in row]
     shape = len(rows), len(rows[0])
@@ -264,6 +289,10 @@ def _grid_folds(
             if psf is not None and psf[2] and getattr(model.spatial_model, "is_energy_dependent", False):
                 name = type(model.spatial_model).__name__
                 raise FitError(f"source {model.name!r}: {name} depends on true energy, the PSF on reconstructed energy")
+            spatial: Any = model.spatial_model
+            reach = reach_of(spatial.extent()) + (0.0 if psf is None else psf[0][-1])
+            if np.isfinite(reach) and not len(pixels_around(cube, _vector(spatial), reach)):
+                box[0][:] = -1
             made.append(grid_fold(cube, box, psf, edisp, n_bins, _applies(model, "exposure")))
         rows.append(made)
     return rows, [[pixels for pixels, _ in row] for row in boxes]

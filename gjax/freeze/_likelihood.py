@@ -16,7 +16,7 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
-from gjax.freeze._folds import GroupFolds
+from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
@@ -78,7 +78,7 @@ class Likelihood:
         # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
         if _from is None or self.frozen.cubes or not set(self.models.names) <= set(_from.models.names):
             _ = self._built
-            for message in self.frozen.undefined:
+            for message in (*self.frozen.undefined, *self.notes):
                 log.warning(message)
             if not jax.config.read("jax_enable_x64"):
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
@@ -115,6 +115,20 @@ class Likelihood:
     def undefined(self) -> tuple[str, ...]:
         """Messages about bins that are left out because their statistic is not defined."""
         return self.frozen.undefined
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Messages about cubes that are probably not meant so: counts without background, sources off the map."""
+        if not self.frozen.cubes:
+            return ()
+        found = [
+            f"dataset {cube.name!r}: {bare} bins have counts but no background; only sources can explain them"
+            for cube in self.frozen.cubes.values()
+            if cube.background.any() and (bare := int((cube.mask & (cube.counts > 0) & (cube.background <= 0)).sum()))
+        ]
+        for folds in self.folds:
+            found += off_the_map(folds, self.names, self.frozen) if folds else []
+        return tuple(found)
 
     @property
     def n_bins(self) -> int:
@@ -320,7 +334,8 @@ class Likelihood:
         templates = [model.name for model in self.models if isinstance(model, TemplateNPredModel)]
         lines += [f"  TemplateNPredModel: {', '.join(templates)}"] if templates else []
         lines.append(f"  free: {', '.join(self.free_names) or 'none'}")
-        return "\n".join(lines + [f"  left out: {message}" for message in self.undefined])
+        lines += [f"  left out: {message}" for message in self.undefined]
+        return "\n".join(lines + [f"  note: {message}" for message in self.notes])
 
     def _group_names(self) -> list[list[str]]:
         out: list[list[str]] = [[] for _ in self.problem.groups]

@@ -220,10 +220,14 @@ def test_shapes_that_cannot_be_folded(dataset):
         gjax.Likelihood(cube(reco_psf=True), source(TemplateSpatialModel(template(np.ones(4)))))
 
 
-def test_a_source_off_the_map_is_not_seen(dataset):
+def test_a_source_off_the_map_is_not_seen(dataset, caplog):
     far = GaussianSpatialModel("90 deg", "-60 deg", sigma="0.2 deg", e=0.5)
     for models in (Models([source(far)]), Models([source(far)]).freeze("source.spatial.*")):
-        signal = gjax.Likelihood(dataset, models.unfreeze("amplitude")).npred_signal()["cube"].data
+        likelihood = gjax.Likelihood(dataset, models.unfreeze("amplitude"))
+        assert likelihood.notes == ("source 'source' lies off the map of every cube that it acts on",)
+        assert likelihood.notes[0] in caplog.text
+        assert likelihood.notes[0] in likelihood.describe()
+        signal = likelihood.npred_signal()["cube"].data
         assert np.isfinite(signal).all()
         assert signal.sum() == 0
 
@@ -232,3 +236,23 @@ def test_methods_are_told(dataset):
     spatial = GaussianSpatialModel(f"{LON} deg", f"{LAT} deg", sigma="0.2 deg", e=0.5)
     text = gjax.Likelihood(dataset, source(spatial)).describe()
     assert "source (grid)" in text
+
+
+def test_counts_without_background_are_reported(dataset):
+    background = dataset.background.data.copy()
+    models = Models([source(PointSpatialModel(f"{LON} deg", f"{LAT} deg"))])
+    npred = gjax.Likelihood(dataset, models).npred()["cube"].data
+    counts = np.random.default_rng(8).poisson(npred).astype(float)
+    background[0, :3, :3] = 0.0
+    counts[0, :3, :3] = [[1, 0, 0], [0, 2, 0], [0, 0, 0]]
+    bare = dataset.copy(
+        name="cube",
+        background=dataset.background.copy(data=background),
+        counts=dataset.counts.copy(data=counts),
+    )
+    assert gjax.Likelihood(dataset, models).notes == ()
+    likelihood = gjax.Likelihood(bare, models)
+    assert likelihood.notes == ("dataset 'cube': 2 bins have counts but no background; only sources can explain them",)
+    result = likelihood.fit()
+    assert np.isfinite(result.total_stat)
+    assert result.success, result.message
