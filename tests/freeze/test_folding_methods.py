@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from scipy.stats import norm
 
 import gjax
 from gjax.datasets import MapDataset
@@ -187,9 +188,9 @@ def test_a_template_with_energies(dataset):
     flat, _ = folded(dataset, [source(TemplateSpatialModel(template()))], "fixed")
     same, _ = folded(dataset, [source(TemplateSpatialModel(template(np.ones(4))))], "fixed")
     np.testing.assert_allclose(same, flat, rtol=1e-9, atol=1e-12)
-    norm = PowerLawNormSpectralModel()
+    factor = PowerLawNormSpectralModel()
     sky = template(1e-11 * np.array([4.0, 3.0, 2.0, 1.0]), unit="TeV-1 s-1 cm-2 sr-1")
-    diffuse, likelihood = folded(dataset, [source(TemplateSpatialModel(sky, normalize=False), norm)], "fixed")
+    diffuse, likelihood = folded(dataset, [source(TemplateSpatialModel(sky, normalize=False), factor)], "fixed")
     solid_angle = sky.geom.to_image().solid_angle().to_value("sr")
     flux = (sky.data * solid_angle).sum(axis=(1, 2)) * np.diff(TRUE.edges.to_value("TeV"))
     kernel = dataset.edisp.get_edisp_kernel(energy_axis=ENERGY, position=CENTRE).pdf_matrix
@@ -256,3 +257,18 @@ def test_counts_without_background_are_reported(dataset):
     result = likelihood.fit()
     assert np.isfinite(result.total_stat)
     assert result.success, result.message
+
+
+def test_a_psf_wider_than_the_map():
+    """The part of the photons that stays on the map is that of a Gaussian over the square."""
+    rad = MapAxis.from_bounds(0, 5, nbin=200, unit="deg", name="rad")
+    wide = cube(psf=PSFMap.from_gauss(TRUE, rad_axis=rad, sigma="1 deg"), edisp=None)
+    moving = Models([source(GaussianSpatialModel(f"{LON} deg", f"{LAT} deg", sigma="0.1 deg"))])
+    radial, likelihood = folded(wide, moving, "radial")
+    narrow, _ = folded(cube(edisp=None), moving, "radial")
+    grid, _ = folded(wide, moving.unfreeze("source.spatial.e"), "grid")
+    sigma = np.hypot(1.0, 0.1)
+    inside = np.prod([2 * norm.cdf(1.0 / sigma) - 1] * 2)
+    assert radial.sum() / narrow.sum() == pytest.approx(inside, rel=2e-3)
+    np.testing.assert_allclose(grid, radial, rtol=2e-3)
+    assert np.isfinite(likelihood.stat_sum())
