@@ -66,7 +66,7 @@ FILES = {"fermi_gc_3d": "fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "hawc": "hawc/DL4
 CUBES = (*RECIPES, *FILES)
 
 #: Numbers of simulated cubes: those of a quick run, of Gammapy, and of gjax.
-SIMULATED = {"quick": (1, 2), "gammapy": (1, 2, 4, 8), "gjax": (1, 2, 4, 8, 16, 32, 64)}
+SIMULATED = {"quick": (1, 2), "gammapy": (1, 2, 4, 8), "gjax": (1, 2, 4, 8, 16)}
 
 PER_TEV = "TeV-1 s-1 cm-2"
 SHAPES = {"point": "PointSpatialModel", "gauss": "GaussianSpatialModel"}
