@@ -13,8 +13,8 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes
 from gjax.freeze import Likelihood
-from gjax.inference import CONVERGED, STALLED, covariance_at, find_crossing, hessian, minimise
-from gjax.likelihood import Problem
+from gjax.inference import CONVERGED, STALLED, covariance_at, find_crossing, minimise
+from gjax.likelihood import Problem, hessian
 from gjax.models import Models, ScaleSpectralModel
 from gjax.parameters import Parameter
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gjax.inference import Minimum, covariance_at, find_crossing, hessian, minimise, profile_points
+from gjax.inference import Minimum, covariance_at, find_crossing, minimise, profile_points
 from gjax.likelihood import (
     AbstractCubes,
     CashCubes,
@@ -22,6 +22,7 @@ from gjax.likelihood import (
     background_profile,
     cube_npred,
     full_theta,
+    hessian,
     predict,
     predict_sources,
     statistic,

@@ -10,6 +10,7 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze._backgrounds import background_groups, stack_trees, template_groups
+from gjax.freeze._colours import colour_columns
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds
 from gjax.likelihood import Problem, SourceGroup
@@ -105,15 +106,20 @@ def build_problem(
         folds.append(made)
         groups.append(_group(found, names, frozen, made))
     index: Any = free_index(table.free)
+    scale = _nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None
+    exposure = _nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None
+    backgrounds, templates = background_groups(pairs, datasets, frozen), template_groups(pairs, datasets, frozen)
+    sizes = [len(members) for members in frozen.members]
     host = Problem(
         table=table.freeze(),
         index=index,
         groups=tuple(groups),
         buckets=frozen.buckets,
-        energy_scale=_nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None,
-        exposure_norm=_nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None,
-        backgrounds=background_groups(pairs, datasets, frozen),
-        templates=template_groups(pairs, datasets, frozen),
+        energy_scale=scale,
+        exposure_norm=exposure,
+        backgrounds=backgrounds,
+        templates=templates,
+        columns=colour_columns(groups, backgrounds, templates, (scale, exposure), sizes, index, table.size),
     )
     # one transfer of everything: converting array by array compiles a program for each shape
     problem: Problem = jax.device_put(host)

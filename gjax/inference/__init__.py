@@ -1,7 +1,6 @@
 """Inference on frozen likelihoods: minimise, covariance, profiles, samples. Pure functions of arrays."""
 
 from gjax.inference._covariance import covariance_at as covariance_at
-from gjax.inference._covariance import hessian as hessian
 from gjax.inference._covariance import invert_information as invert_information
 from gjax.inference._minimise import CONVERGED as CONVERGED
 from gjax.inference._minimise import NOT_FINITE as NOT_FINITE

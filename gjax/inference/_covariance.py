@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from gjax.inference._minimise import unused
-from gjax.likelihood import Problem, statistic
+from gjax.likelihood import Problem
 
-__all__ = ["covariance_at", "hessian", "invert_information"]
-
-
-def hessian(problem: Problem, x: Array) -> Array:
-    """Return the second derivatives of the fit statistic, forward over reverse, one direction after the other.
-
-    All directions at once (`jax.jacfwd`) hold the derivatives of every predicted bin as often as there are parameters:
-    14 GB for a joint fit of 16 small cubes. On a CPU they are also slower, by a factor of two for cubes.
-    """
-
-    def gradient(x: Array) -> Array:
-        return jax.grad(statistic, argnums=1)(problem, x)
-
-    return jax.lax.map(lambda v: jax.jvp(gradient, (x,), (v,))[1], jnp.eye(x.shape[0], dtype=x.dtype))
+__all__ = ["covariance_at", "invert_information"]
 
 
 def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:

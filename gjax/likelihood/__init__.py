@@ -12,6 +12,7 @@ from gjax.likelihood._buckets import CashSpectra as CashSpectra
 from gjax.likelihood._buckets import FluxPointSets as FluxPointSets
 from gjax.likelihood._buckets import OnOffCubes as OnOffCubes
 from gjax.likelihood._buckets import OnOffSpectra as OnOffSpectra
+from gjax.likelihood._columns import Columns as Columns
 from gjax.likelihood._gaussian import chi2 as chi2
 from gjax.likelihood._gaussian import chi2_asymmetric as chi2_asymmetric
 from gjax.likelihood._on_off import background_profile as background_profile
@@ -27,6 +28,7 @@ from gjax.likelihood._problem import full_theta as full_theta
 from gjax.likelihood._problem import predict as predict
 from gjax.likelihood._problem import predict_sources as predict_sources
 from gjax.likelihood._problem import prior_of_theta as prior_of_theta
-from gjax.likelihood._problem import scoring_terms as scoring_terms
 from gjax.likelihood._problem import statistic as statistic
 from gjax.likelihood._problem import statistic_of_prediction as statistic_of_prediction
+from gjax.likelihood._scoring import hessian as hessian
+from gjax.likelihood._scoring import scoring_terms as scoring_terms

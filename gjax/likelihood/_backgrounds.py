@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -156,22 +155,19 @@ def template_factors(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
     return jax.vmap(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, energy)
 
 
-def template_npred(groups: Sequence[TemplateGroup], bucket: Any, theta: Array) -> Array:
-    """Return the sum of all templates for a bucket of cubes, shape (datasets, bins + energy).
+def template_npred(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
+    """Return the counts of the templates of a group, shape (pairs, bins + energy).
 
     Parameters
     ----------
-    groups
+    group
         The templates.
     bucket
         The cubes.
     theta
         Values of all parameters.
     """
-    total = jnp.zeros(bucket.mask.shape, theta.dtype)
     sums = jnp.broadcast_to(jnp.arange(bucket.energy.shape[1]), bucket.energy.shape)
     energy_bin = jnp.concatenate([bucket.energy_bin, sums], axis=1)
-    for group in groups:
-        factors = jnp.take_along_axis(template_factors(group, bucket, theta), energy_bin[group.dataset], axis=1)
-        total = total.at[group.dataset].add(group.counts * factors)
-    return total
+    factors = template_factors(group, bucket, theta)
+    return group.counts * jnp.take_along_axis(factors, energy_bin[group.dataset], axis=1)

@@ -6,7 +6,7 @@ leaf of `Problem`, so one compiled program serves them all.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,17 +16,21 @@ from jax import Array
 from gjax.folding import FixedFold, RadialFold, cube_bins, fixed_bins, fold_cube, fold_spectrum, scaled_edges
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
 from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, CashCubes, FluxPointSets
-from gjax.parameters import FrozenTable, fill, prior_statistic, prior_weight
+from gjax.likelihood._columns import Columns
+from gjax.parameters import FrozenTable, fill, prior_statistic
 
 __all__ = [
+    "Parts",
     "Problem",
     "SourceGroup",
     "cube_npred",
     "full_theta",
     "predict",
+    "predict_parts",
     "predict_sources",
     "statistic",
     "statistic_of_prediction",
+    "sum_parts",
 ]
 
 
@@ -71,6 +75,8 @@ class Problem(eqx.Module):
         Per bucket of cubes the models of the background, or None.
     templates
         Per bucket the templates of counts.
+    columns
+        Which free parameters act on what.
     """
 
     table: FrozenTable
@@ -81,6 +87,7 @@ class Problem(eqx.Module):
     exposure_norm: tuple[Array, ...] | None
     backgrounds: tuple[BackgroundGroup | None, ...]
     templates: tuple[tuple[TemplateGroup, ...], ...]
+    columns: Columns
 
 
 def full_theta(problem: Problem, x: Array) -> Array:
@@ -177,21 +184,57 @@ def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], 
     )
 
 
+class Parts(NamedTuple):
+    """The prediction part by part.
+
+    Parameters
+    ----------
+    sources
+        Per group and bucket, shape (sources, datasets, bins).
+    backgrounds
+        Per bucket of cubes with a known background, shape (datasets, bins + energy); else None.
+    templates
+        Per bucket and group of templates, shape (pairs, bins + energy).
+    """
+
+    sources: tuple[tuple[Array, ...], ...]
+    backgrounds: tuple[Array | None, ...]
+    templates: tuple[tuple[Array, ...], ...]
+
+
+def predict_parts(problem: Problem, theta: Array) -> Parts:
+    """Return the prediction of every source, background and template."""
+    return Parts(
+        predict_sources(problem, theta),
+        tuple(
+            cube_background(group, bucket, theta) if isinstance(bucket, CashCubes) else None
+            for group, bucket in zip(problem.backgrounds, problem.buckets)
+        ),
+        tuple(
+            tuple(template_npred(group, bucket, theta) for group in found)
+            for found, bucket in zip(problem.templates, problem.buckets)
+        ),
+    )
+
+
+def sum_parts(problem: Problem, parts: Parts) -> tuple[Array, ...]:
+    """Return the whole prediction, one array (datasets, bins) per bucket."""
+    total = []
+    for number, bucket in enumerate(problem.buckets):
+        start: Any = parts.backgrounds[number]
+        mu = jnp.zeros(bucket.mask.shape, problem.table.value.dtype) if start is None else start
+        for group, values in zip(problem.templates[number], parts.templates[number]):
+            mu = mu.at[group.dataset].add(values)
+        total.append(sum((jnp.sum(group[number], axis=0) for group in parts.sources), start=mu))
+    return tuple(total)
+
+
 def predict(problem: Problem, theta: Array) -> tuple[Array, ...]:
     """Return the summed prediction of all sources and templates, one array (datasets, bins) per bucket.
 
     That of cubes with a known background holds it.
     """
-    per_group = predict_sources(problem, theta)
-    total = []
-    for number, bucket in enumerate(problem.buckets):
-        start = jnp.zeros(bucket.mask.shape, theta.dtype)
-        if isinstance(bucket, CashCubes):
-            start = cube_background(problem.backgrounds[number], bucket, theta)
-        if problem.templates[number]:
-            start = start + template_npred(problem.templates[number], bucket, theta)
-        total.append(sum((jnp.sum(group[number], axis=0) for group in per_group), start=start))
-    return tuple(total)
+    return sum_parts(problem, predict_parts(problem, theta))
 
 
 def statistic_of_prediction(problem: Problem, mu: tuple[Array, ...]) -> Array:
@@ -213,31 +256,3 @@ def statistic(problem: Problem, x: Array) -> Array:
     """Return the fit statistic (deviance plus priors) at the free vector ``x``."""
     theta = full_theta(problem, x)
     return statistic_of_prediction(problem, predict(problem, theta)) + prior_of_theta(problem, theta)
-
-
-def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
-    """Return statistic, its gradient, and twice the Fisher matrix at ``x``: all that scoring needs, in one pass."""
-
-    def prediction(x: Array) -> tuple[Array, ...]:
-        return predict(problem, full_theta(problem, x))
-
-    mu, push = jax.linearize(prediction, x)
-    columns = jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
-    value = jnp.zeros((), x.dtype)
-    gradient = jnp.zeros_like(x)
-    fisher = jnp.zeros((x.shape[0], x.shape[0]), x.dtype)
-    for bucket, m, jacobian in zip(problem.buckets, mu, columns):
-        per_bin, slope = jax.value_and_grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m)
-        value += per_bin
-        flat = jacobian.reshape(x.shape[0], -1)
-        gradient += flat @ slope.ravel()
-        fisher += (flat * bucket.weight(m).ravel()) @ flat.T
-    kind, rows = problem.table.prior_kind, problem.table.prior_rows
-    if kind is None or rows is None:
-        return value, gradient, 2 * fisher
-    theta = full_theta(problem, x)
-    prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
-    scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
-    curvature = prior_weight(theta, kind, rows)
-    curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
-    return value + prior, gradient + prior_slope, 2 * (fisher + jnp.diag(curvature))

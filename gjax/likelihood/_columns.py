@@ -1,0 +1,36 @@
+"""Which free parameters act on which part of the prediction, so that derivatives cost what the parts have of them.
+
+A parameter of one source does not touch the others, and the norm of a background touches one dataset. Parameters that
+share no part get one colour; one directional derivative of the prediction, part by part, then holds the derivatives by
+all parameters of a colour. The number of colours is that of the parameters of the busiest part, however many sources
+and datasets there are.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jax import Array
+
+__all__ = ["Columns"]
+
+
+class Columns(eqx.Module):
+    """Colours of the free vector, and what each colour means for each part of the prediction.
+
+    Parameters
+    ----------
+    directions
+        One row per colour: 1 at the parameters that have it, shape (colours, k).
+    sources
+        Per group and bucket, the parameter of each colour that acts on a source in a dataset: 1 at its place in the
+        free vector, shape (sources, datasets, colours, k).
+    backgrounds
+        The same per bucket, shape (datasets, colours, k); None where the background has no parameters.
+    templates
+        The same per bucket and group of templates, shape (pairs, colours, k).
+    """
+
+    directions: Array
+    sources: tuple[tuple[Array, ...], ...]
+    backgrounds: tuple[Array | None, ...]
+    templates: tuple[tuple[Array, ...], ...]

@@ -1,0 +1,167 @@
+"""First and second derivatives of the statistic, part by part of the prediction; see `Columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
+from gjax.parameters import prior_weight
+
+__all__ = ["hessian", "scoring_terms"]
+
+
+class _Block(NamedTuple):
+    """Derivatives of one bucket: columns (datasets, columns, bins), and which parameter each is of."""
+
+    columns: Array
+    places: Array
+
+
+def _blocks(problem: Problem, columns: Parts, number: int) -> tuple[_Block, list[tuple[Array, Array, Array]]]:
+    """Return the derivatives of sources and background side by side, and those of templates with their datasets.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    columns
+        The parts of the prediction along every colour, which is the leading axis.
+    number
+        Position of the bucket.
+    """
+    found, places = [], []
+    for group, per_bucket in zip(columns.sources, problem.columns.sources):
+        values, where = group[number], per_bucket[number]
+        colours, sources, datasets, bins = values.shape
+        found.append(jnp.moveaxis(values, 2, 0).reshape(datasets, colours * sources, bins))
+        places.append(where.transpose(1, 2, 0, 3).reshape(datasets, colours * sources, -1))
+    background, acts = columns.backgrounds[number], problem.columns.backgrounds[number]
+    if background is not None and acts is not None:
+        found.append(jnp.swapaxes(background, 0, 1))
+        places.append(acts)
+    (datasets, bins), k = problem.buckets[number].mask.shape, problem.index.shape[0]
+    found.append(jnp.zeros((datasets, 0, bins)))
+    places.append(jnp.zeros((datasets, 0, k)))
+    block = _Block(jnp.concatenate(found, axis=1), jnp.concatenate(places, axis=1))
+    extra = [
+        (jnp.swapaxes(values, 0, 1), where, group.dataset)
+        for values, where, group in zip(
+            columns.templates[number], problem.columns.templates[number], problem.templates[number]
+        )
+    ]
+    return block, extra
+
+
+def _project(block: _Block, extra: Sequence[tuple[Array, Array, Array]]) -> Array:
+    """Return the derivatives by the free vector, shape (datasets, k, bins)."""
+    full = jnp.einsum("dmk,dmb->dkb", block.places, block.columns, precision="highest")
+    for columns, places, dataset in extra:
+        full = full.at[dataset].add(jnp.einsum("pck,pcb->pkb", places, columns, precision="highest"))
+    return full
+
+
+def _products(problem: Problem, columns: Parts, slopes: Sequence[Array], weights: Sequence[Array]) -> tuple[Any, Any]:
+    """Return the sums of slope times derivative, and of weight times derivative times derivative."""
+    k = problem.index.shape[0]
+    gradient, matrix = jnp.zeros(k), jnp.zeros((k, k))
+    for number, (slope, weight) in enumerate(zip(slopes, weights)):
+        block, extra = _blocks(problem, columns, number)
+        m = block.columns.shape[1]
+        if extra or k * (m + k) <= m * m:
+            full = _project(block, extra)
+            gradient += jnp.einsum("dkb,db->k", full, slope, precision="highest")
+            matrix += jnp.einsum("dkb,dlb->kl", full * weight[:, None], full, precision="highest")
+            continue
+        along = jnp.einsum("dmb,db->dm", block.columns, slope, precision="highest")
+        gradient += jnp.einsum("dm,dmk->k", along, block.places, precision="highest")
+        local = jnp.einsum("dmb,dnb->dmn", block.columns * weight[:, None], block.columns, precision="highest")
+        matrix += jnp.einsum("dmk,dmn,dnl->kl", block.places, local, block.places, precision="highest")
+    return gradient, matrix
+
+
+def _linearised(problem: Problem, x: Array) -> tuple[tuple[Array, ...], Parts]:
+    """Return the prediction per bucket, and the parts of its derivatives along every colour."""
+    parts, push = jax.linearize(lambda x: predict_parts(problem, full_theta(problem, x)), x)
+    return sum_parts(problem, parts), jax.vmap(push)(problem.columns.directions)
+
+
+def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
+    """Return statistic, its gradient, and twice the Fisher matrix at ``x``: all that scoring needs, in one pass."""
+    mu, columns = _linearised(problem, x)
+    value, slopes, weights = jnp.zeros((), x.dtype), [], []
+    for bucket, m in zip(problem.buckets, mu):
+        per_bucket, slope = jax.value_and_grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m)
+        value += per_bucket
+        slopes.append(slope)
+        weights.append(bucket.weight(m))
+    gradient, fisher = _products(problem, columns, slopes, weights)
+    kind, rows = problem.table.prior_kind, problem.table.prior_rows
+    if kind is None or rows is None:
+        return value, gradient, 2 * fisher
+    theta = full_theta(problem, x)
+    prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
+    scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
+    curvature = prior_weight(theta, kind, rows)
+    curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
+    return value + prior, gradient + prior_slope, 2 * (fisher + jnp.diag(curvature))
+
+
+def _in_reverse(problem: Problem, x: Array) -> Array:
+    def gradient(x: Array) -> Array:
+        return jax.grad(statistic, argnums=1)(problem, x)
+
+    # one direction after the other: all at once hold every predicted bin as often as there are parameters
+    return jax.lax.map(lambda v: jax.jvp(gradient, (x,), (v,))[1], jnp.eye(x.shape[0], dtype=x.dtype))
+
+
+def hessian(problem: Problem, x: Array) -> Array:
+    """Return the second derivatives of the fit statistic.
+
+    With the prediction μ, :math:`H = J^T W'' J + \\sum W' \\mu''`; both terms are taken part by part, along pairs of
+    colours. Where there are more of these than parameters, reverse differentiation is cheaper.
+    """
+    colours, k = problem.columns.directions.shape
+    if colours**2 > 2 * k:
+        return _in_reverse(problem, x)
+    mu, columns = _linearised(problem, x)
+    slopes, curvatures = [], []
+    for bucket, m in zip(problem.buckets, mu):
+        slope, curvature = jax.jvp(jax.grad(lambda m, b=bucket: jnp.sum(b.statistic(m))), (m,), (jnp.ones_like(m),))
+        slopes.append(slope)
+        curvatures.append(curvature)
+    _, matrix = _products(problem, columns, slopes, curvatures)
+    directions = problem.columns.directions
+
+    def weighed(step: Array) -> Parts:
+        parts = predict_parts(problem, full_theta(problem, x + step @ directions))
+        return Parts(
+            tuple(tuple(jnp.sum(v * s, axis=-1) for v, s in zip(group, slopes)) for group in parts.sources),
+            tuple(None if v is None else jnp.sum(v * s, axis=-1) for v, s in zip(parts.backgrounds, slopes)),
+            tuple(
+                tuple(jnp.sum(v * s[group.dataset], axis=-1) for v, group in zip(found, problem.templates[number]))
+                for number, (found, s) in enumerate(zip(parts.templates, slopes))
+            ),
+        )
+
+    size = directions.shape[0]
+    start = jnp.zeros(size, x.dtype)
+    # one direction after the other: all at once hold every predicted bin as often as there are pairs of colours
+    second = jax.lax.map(lambda v: jax.jvp(jax.jacfwd(weighed), (start,), (v,))[1], jnp.eye(size, dtype=x.dtype))
+    where = problem.columns
+    for group, per_bucket in zip(second.sources, where.sources):
+        for values, at in zip(group, per_bucket):
+            matrix += jnp.einsum("isdj,sdik,sdjl->kl", values, at, at, precision="highest")
+    for bent, acts in zip(second.backgrounds, where.backgrounds):
+        if bent is not None and acts is not None:
+            matrix += jnp.einsum("idj,dik,djl->kl", bent, acts, acts, precision="highest")
+    for found, per_group in zip(second.templates, where.templates):
+        for values, at in zip(found, per_group):
+            matrix += jnp.einsum("ipj,pik,pjl->kl", values, at, at, precision="highest")
+    if problem.table.prior_kind is None:
+        return matrix
+    return matrix + jax.hessian(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)

@@ -1,0 +1,100 @@
+"""Gradient, Fisher matrix and Hessian part by part of the prediction, against plain differentiation of the whole."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_cubes import LAT, LON, cube, like, on_off, source
+
+import gjax
+from gjax.likelihood import full_theta, hessian, predict, scoring_terms, statistic
+from gjax.models import (
+    FoVBackgroundModel,
+    GaussianSpatialModel,
+    InstrumentModel,
+    Models,
+    PointSpatialModel,
+    TemplateNPredModel,
+)
+from gjax.parameters import GaussianPrior, Parameter
+
+
+def plain_scoring(problem, x):
+    mu, push = jax.linearize(lambda x: predict(problem, full_theta(problem, x)), x)
+    gradient, fisher = jnp.zeros(len(x)), jnp.zeros((len(x), len(x)))
+    for bucket, m, jacobian in zip(problem.buckets, mu, jax.vmap(push)(jnp.eye(len(x)))):
+        slope = jax.grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m)
+        flat = jacobian.reshape(len(x), -1)
+        gradient += flat @ slope.ravel()
+        fisher += (flat * bucket.weight(m).ravel()) @ flat.T
+    return gradient, 2 * fisher
+
+
+def point(name, dx, **changes):
+    return source(name, spatial=PointSpatialModel(f"{LON + dx} deg", f"{LAT} deg"), **changes)
+
+
+def cubes_with_everything(simulate_on_off):
+    """Two sources, a norm and tilt per cube, a template, off counts, a spectrum; one link."""
+    first, second = cube("first", 1), cube("second", 2)
+    wide = source("wide", spatial=GaussianSpatialModel(f"{LON} deg", f"{LAT} deg", sigma="0.1 deg"))
+    glow = TemplateNPredModel(like(first, 0.01), name="glow", datasets_names="second")
+    backgrounds = FoVBackgroundModel.for_datasets(["first", "second"], tilt=0.01)
+    models = Models([point("left", 0.1), point("right", -0.1), wide, backgrounds, glow])
+    models = models.link("right.spectral.index", "left.spectral.index").unfreeze("background.spectral.tilt")
+    return [first, second, on_off("off"), simulate_on_off("spectrum")], models
+
+
+def many_cubes(simulate_on_off):
+    """Six cubes with a norm and a tilt each: 16 parameters, 4 colours."""
+    datasets = [cube(f"c{k}", k) for k in range(6)]
+    backgrounds = FoVBackgroundModel.for_datasets([d.name for d in datasets])
+    return datasets, Models([point("source", 0.02), backgrounds]).unfreeze("background.spectral.tilt")
+
+
+def spectra_with_nuisances(simulate_on_off):
+    """Spectra of three instruments with an energy scale and an exposure each, of two sources."""
+    datasets = [simulate_on_off(f"i{k}", seed=k) for k in range(3)]
+    instruments = [
+        InstrumentModel(
+            f"inst-{k}",
+            datasets_names=f"i{k}",
+            energy_scale=Parameter(0.01 * k, prior=GaussianPrior(0, 0.1), scale=0.1),
+            exposure_norm=Parameter(1.0, prior=GaussianPrior(1, 0.1), scale=0.1),
+        )
+        for k in range(3)
+    ]
+    pair = [source("a", spatial=None), source("b", spatial=None, index=3.0, amplitude="1e-11 cm-2 s-1 TeV-1")]
+    return datasets, Models([*pair, *instruments])
+
+
+@pytest.mark.parametrize(
+    ("make", "colours"), [(cubes_with_everything, 6), (many_cubes, 4), (spectra_with_nuisances, 4)]
+)
+def test_derivatives_part_by_part(make, colours, simulate_on_off):
+    datasets, models = make(simulate_on_off)
+    likelihood = gjax.Likelihood(datasets, models)
+    problem, x = likelihood.problem, likelihood.start
+    assert len(problem.columns.directions) == colours < len(x)
+    value, gradient, fisher = jax.jit(scoring_terms)(problem, x)
+    assert value == pytest.approx(float(statistic(problem, x)), rel=1e-14)
+    prior = jax.jit(jax.grad(statistic, argnums=1))(problem, x)
+    np.testing.assert_allclose(gradient, prior, rtol=1e-9, atol=1e-9 * np.abs(prior).max())
+    plain, plain_fisher = jax.jit(plain_scoring)(problem, x)
+    size = np.sqrt(np.maximum(np.diag(plain_fisher), 1e-12))
+    if problem.table.prior_kind is None:
+        np.testing.assert_allclose(gradient, plain, rtol=1e-10, atol=1e-9 * np.abs(plain).max())
+        np.testing.assert_allclose(fisher / np.outer(size, size), plain_fisher / np.outer(size, size), atol=1e-12)
+    exact = jax.jit(jax.jacfwd(jax.grad(statistic, argnums=1), argnums=1))(problem, x)
+    ours = jax.jit(hessian)(problem, x)
+    np.testing.assert_allclose(ours / np.outer(size, size), exact / np.outer(size, size), atol=1e-9)
+
+
+def test_one_more_dataset_takes_no_more_colours(simulate_on_off):
+    datasets, models = many_cubes(simulate_on_off)
+    few = gjax.Likelihood(datasets[:2], models).problem.columns
+    assert len(few.directions) == 4
+    # every free parameter has one colour, and no part of the prediction sees a colour twice
+    assert (few.directions.sum(axis=0) == 1).all()
+    for places in (few.sources[0][0], few.backgrounds[0]):
+        assert (np.asarray(places).sum(axis=-1) <= 1).all()
