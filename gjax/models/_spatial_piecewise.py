@@ -76,10 +76,11 @@ class PiecewiseNormSpatialModel(AbstractSpatialModel):
         self.solve = np.linalg.inv(matrix)[:, :number]
 
     def _rows(self, lon: Array, lat: Array) -> Array:
-        centre = self.lon[0], jnp.clip(jnp.mean(self.lat), -90, 90)
         dtype = jnp.result_type(lon)
-        x, y = equal_area_plane(lon, lat, *(jnp.asarray(c, dtype) for c in centre))
-        x_nodes, y_nodes = equal_area_plane(*(jnp.asarray(c, dtype) for c in (self.lon, self.lat, *centre)))
+        lon_nodes, lat_nodes = jnp.asarray(self.lon, dtype), jnp.asarray(self.lat, dtype)
+        centre = lon_nodes[0], jnp.clip(jnp.mean(lat_nodes), -90, 90)
+        x, y = equal_area_plane(lon, lat, *centre)
+        x_nodes, y_nodes = equal_area_plane(lon_nodes, lat_nodes, *centre)
         size = jnp.sqrt(jnp.max(x_nodes**2 + y_nodes**2)) + 1e-12
         x, y, x_nodes, y_nodes = (part / size for part in (x, y, x_nodes, y_nodes))
         squared = (x[..., None] - x_nodes) ** 2 + (y[..., None] - y_nodes) ** 2
