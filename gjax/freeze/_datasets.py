@@ -161,8 +161,8 @@ def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict
 
 def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
     if issubclass(kind, AbstractCubes):
-        n_energy, n_true = len(arrays.energy), len(arrays.edges) - 1
-        return n_energy, n_true, ladder(len(arrays.occupied))
+        # whatever their numbers of bins with counts: pixels around sources are what costs
+        return len(arrays.energy), len(arrays.edges) - 1
     if "edisp" in arrays:
         return ladder(arrays["edisp"].shape[0]), ladder(arrays["edisp"].shape[1])
     return (ladder(len(arrays["mask"])),)
@@ -170,7 +170,8 @@ def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
 
 def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
     if issubclass(kind, AbstractCubes):
-        cubes = [cube_fields(cube, shape[2]) for cube in parts]
+        size = ladder(max(len(cube.occupied) for cube in parts))
+        cubes = [cube_fields(cube, size) for cube in parts]
         stacked: dict[str, Any] = {key: np.stack([fields[key] for fields in cubes]) for key in cubes[0]}
         return kind(**stacked)
 
