@@ -14,7 +14,7 @@ import numpy as np
 import gjax
 from benchmarks.parity import cube_inputs
 from gjax.datasets import Datasets, MapDataset
-from gjax.inference import hessian
+from gjax.likelihood import hessian
 from gjax.likelihood import statistic as statistic_of_problem
 
 __all__ = [
