@@ -9,6 +9,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import astropy.units as u
@@ -31,6 +32,7 @@ __all__ = [
     "parse_unit",
     "read_table",
     "write_atomic",
+    "write_fits",
 ]
 
 STRUCTURE = frozenset(
@@ -235,3 +237,36 @@ def get_column(
     except (u.UnitConversionError, TypeError) as error:
         message = f"column {name!r} is in {str(given)!r}, expected a unit like {str(unit)!r}"
         raise UnitError(f"{path}: HDU {hdu!r}: {message}") from error
+
+
+def write_fits(
+    hdus: fits.HDUList | fits.PrimaryHDU | fits.BinTableHDU, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write HDUs to a file under a temporary name and rename it; compressed if the name ends with ".gz".
+
+    Sky maps are noise to a compressor: level 4 makes files as small as level 9 and takes a tenth of its time or less.
+
+    Parameters
+    ----------
+    hdus
+        What to write.
+    path
+        File; missing folders are made.
+    overwrite
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is False.
+    """
+
+    def write(part: Path) -> None:
+        if part.suffix != ".gz":
+            hdus.writeto(part)
+            return
+        buffer = io.BytesIO()
+        hdus.writeto(buffer)
+        part.write_bytes(gzip.compress(buffer.getbuffer(), 4, mtime=0))
+
+    return write_atomic(path, write, overwrite=overwrite)

@@ -16,7 +16,7 @@ from astropy.time import Time, TimeDelta
 from gjax.data.pointing import FixedPointingInfo, location_from_meta
 from gjax.data.times import seconds_since, time_ref_from_meta, time_ref_to_meta, time_unit
 from gjax.errors import DataFormatError, UnitError
-from gjax.fits import get_column, get_hdu, open_fits, read_table, write_atomic
+from gjax.fits import get_column, get_hdu, open_fits, read_table, write_fits
 
 __all__ = ["EventList"]
 
@@ -118,7 +118,7 @@ class EventList:
         hdus = fits.HDUList([fits.PrimaryHDU(), self.to_table_hdu()])
         if gti is not None:
             hdus.append(gti.to_table_hdu())
-        write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+        write_fits(hdus, path, overwrite=overwrite)
 
     # ---- what it holds ----
 

@@ -20,7 +20,7 @@ from gjax.data.times import (
     warn_once,
 )
 from gjax.errors import DataFormatError
-from gjax.fits import get_column, get_hdu, open_fits, read_table, write_atomic
+from gjax.fits import get_column, get_hdu, open_fits, read_table, write_fits
 
 __all__ = ["GTI"]
 
@@ -191,7 +191,7 @@ class GTI:
             Replace an existing file.
         """
         hdus = fits.HDUList([fits.PrimaryHDU(), self.to_table_hdu()])
-        write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+        write_fits(hdus, path, overwrite=overwrite)
 
     # ---- what it holds ----
 

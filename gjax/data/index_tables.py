@@ -16,7 +16,7 @@ from astropy.time import Time, TimeDelta
 from gjax.data.files import FitsFile, HDULocation
 from gjax.data.times import seconds_since, time_ref_from_meta, time_unit, warn_once
 from gjax.errors import DataFormatError, MissingDataError
-from gjax.fits import expand_path, get_column, get_hdu, open_fits, read_table, write_atomic
+from gjax.fits import expand_path, get_column, get_hdu, open_fits, read_table, write_fits
 
 __all__ = ["HDUIndexTable", "ObservationTable"]
 
@@ -338,4 +338,4 @@ def _write(table: Table, name: str, path: Any, overwrite: bool) -> None:
     plain = Table(table, copy=False)
     plain.meta = {key: value for key, value in table.meta.items() if key not in ("SOURCE", "BASE_DIR")}
     hdus = fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(plain, name=name)])
-    write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+    write_fits(hdus, path, overwrite=overwrite)

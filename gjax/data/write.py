@@ -19,7 +19,7 @@ from gjax.data.make_index import GADF, hdu_index_table, obs_index_table
 from gjax.data.observation import Observation
 from gjax.data.pointing import location_to_meta
 from gjax.data.times import seconds_since, time_ref_to_meta
-from gjax.fits import expand_path, write_atomic
+from gjax.fits import expand_path, write_fits
 
 __all__ = ["observation_to_hdus", "write_datastore", "write_observation"]
 
@@ -66,7 +66,7 @@ def write_observation(
     7
     """
     hdus = observation_to_hdus(observation, include_irfs=include_irfs)
-    write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+    write_fits(hdus, path, overwrite=overwrite)
 
 
 def observation_to_hdus(observation: Observation, *, include_irfs: bool = True) -> fits.HDUList:

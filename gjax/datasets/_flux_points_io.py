@@ -15,7 +15,7 @@ from astropy.table import QTable, Table
 
 from gjax.datasets._flux_reference import DNDE, FLUX, SED_UNITS, reference_fluxes, without_photons
 from gjax.errors import DataFormatError, MissingDataError, UnitError
-from gjax.fits import expand_path, native, open_fits, read_table, write_atomic
+from gjax.fits import expand_path, native, open_fits, read_table, write_atomic, write_fits
 
 if TYPE_CHECKING:
     from gjax.datasets.flux_points import FluxPoints
@@ -210,4 +210,4 @@ def write_points_table(
     hdus = [fits.PrimaryHDU(), fits.BinTableHDU(Table(table), name=name)]
     if gti is not None:
         hdus.append(gti.to_table_hdu())
-    return write_atomic(path, lambda part: fits.HDUList(hdus).writeto(part), overwrite=overwrite)
+    return write_fits(fits.HDUList(hdus), path, overwrite=overwrite)

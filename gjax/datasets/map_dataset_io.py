@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from gjax.errors import DataFormatError, MissingDataError, UnitError
-from gjax.fits import expand_path, header_to_meta, open_fits, read_table, write_atomic
+from gjax.fits import expand_path, header_to_meta, open_fits, read_table, write_fits
 
 __all__ = ["read_map_dataset", "write_map_dataset"]
 
@@ -128,12 +128,7 @@ def _read_response(hdus: Any, field: str, path: Path) -> Any:
 
 def write_map_dataset(dataset: Any, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a map dataset; see `gjax.datasets.MapDataset.write`."""
-    hdus = dataset_to_hdulist(dataset)
-
-    def write(part: Path) -> None:
-        hdus.writeto(part)
-
-    return write_atomic(path, write, overwrite=overwrite)
+    return write_fits(dataset_to_hdulist(dataset), path, overwrite=overwrite)
 
 
 def dataset_to_hdulist(dataset: Any) -> fits.HDUList:

@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 
-from gjax.fits import open_fits, write_atomic
+from gjax.fits import open_fits, write_fits
 from gjax.maps.axes import MapAxes
 from gjax.maps.axis import MapAxis
 
@@ -279,7 +279,7 @@ class EDispKernel:
         FileExistsError
             If the file exists and ``overwrite`` is False.
         """
-        write_atomic(filename, lambda path: self.to_hdulist(format).writeto(path), overwrite=overwrite)
+        write_fits(self.to_hdulist(format), filename, overwrite=overwrite)
 
     def plot_matrix(self, ax: Any = None) -> Any:
         """Plot the matrix; return the axes (new ones if None)."""

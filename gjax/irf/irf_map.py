@@ -401,9 +401,9 @@ class AbstractReducedResponse:
 
     def write(self, filename: Any, format: str = "gadf", overwrite: bool = False) -> None:
         """Write to a FITS file, under a temporary name first."""
-        from gjax.fits import write_atomic
+        from gjax.fits import write_fits
 
-        write_atomic(filename, lambda path: self.to_hdulist(format=format).writeto(path), overwrite=overwrite)
+        write_fits(self.to_hdulist(format=format), filename, overwrite=overwrite)
 
     def __repr__(self) -> str:
         shape = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self.axes)

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from gjax.errors import DataFormatError, MissingDataError, UnitError
-from gjax.fits import get_hdu, open_fits, write_atomic
+from gjax.fits import get_hdu, open_fits, write_fits
 from gjax.irf.columns import Columns, columns_from_hdu, columns_from_table
 from gjax.irf.evaluation import axis_coordinates, interpolate_table, outside
 from gjax.irf.hdu_format import checked_data, read_axes, read_data, to_hdu
@@ -311,7 +311,7 @@ class AbstractResponse:
         FileExistsError
             If the file exists and ``overwrite`` is False.
         """
-        write_atomic(filename, lambda path: self.to_hdulist().writeto(path), overwrite=overwrite)
+        write_fits(self.to_hdulist(), filename, overwrite=overwrite)
 
     def __repr__(self) -> str:
         shape = ", ".join(f"{axis.name}: {axis.nbin}" for axis in self.axes)

@@ -7,7 +7,7 @@ from typing import Any
 from astropy.io import fits
 
 from gjax.errors import DataFormatError, MissingDataError
-from gjax.fits import get_hdu, open_fits, write_atomic
+from gjax.fits import get_hdu, open_fits, write_fits
 
 __all__ = ["map_from_hdulist", "map_to_hdulist", "read_map", "write_map"]
 
@@ -207,4 +207,4 @@ def write_map(
         If the file exists and ``overwrite`` is False.
     """
     hdus = map_to_hdulist(map_, hdu, format, sparse)
-    write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+    write_fits(hdus, path, overwrite=overwrite)

@@ -168,11 +168,11 @@ class RegionNDMap(Map):
         overwrite
             Replace an existing file.
         """
-        from gjax.fits import write_atomic
+        from gjax.fits import write_fits
         from gjax.maps.region_io import map_to_hdus
 
         hdus = map_to_hdus(self, hdu, format)
-        write_atomic(path, lambda temporary: hdus.writeto(temporary), overwrite=overwrite)
+        write_fits(hdus, path, overwrite=overwrite)
 
     def plot(self, ax: Any = None, *, axis_name: str | None = None, **options: Any) -> Any:
         """Draw the values along one axis; see `gjax.plot.plot_region_map`.
