@@ -3,7 +3,11 @@
 # Another interpreter: make test PYTHON=python3.12
 
 PYTHON ?= python3
-VENV := .venv/$(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+NAME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifeq ($(NAME),)
+$(error $(PYTHON) does not run here; name an interpreter, as in make test PYTHON=/usr/bin/python3.12)
+endif
+VENV := .venv/$(NAME)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
