@@ -85,7 +85,9 @@ class Likelihood:
 
     @functools.cached_property
     def _built(self) -> tuple[Problem, tuple[GroupFolds | None, ...]]:
-        problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
+        # perhaps asked for first inside a function that JAX traces: the arrays are kept, so they must be arrays
+        with jax.ensure_compile_time_eval():
+            problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
         return problem, folds
 
     @property

@@ -327,3 +327,13 @@ def test_single_precision_fits_to_a_hundredth_of_sigma(simulate_on_off, result):
 
 def test_statuses_are_different_numbers():
     assert CONVERGED != STALLED
+
+
+def test_a_result_may_be_asked_first_inside_a_trace(likelihood):
+    result = likelihood.fit()
+    points = jnp.stack([result.likelihood.x0, likelihood.x0])
+    fresh = likelihood.fit().likelihood
+    values = jax.lax.map(fresh.statistic, points)
+    assert float(values[0]) == pytest.approx(result.total_stat, rel=1e-12)
+    assert float(jax.jit(fresh.statistic)(points[0])) == pytest.approx(result.total_stat, rel=1e-12)
+    assert fresh.stat_sum() == pytest.approx(result.total_stat, rel=1e-12)
