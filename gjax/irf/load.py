@@ -34,6 +34,8 @@ IRF_CLASSES: dict[str, type[AbstractResponse]] = {
         RadMax2D,
     )
 }
+#: Responses as maps of the sky, which water Cherenkov arrays have instead of ones in the field of view.
+SKY_CLASSES = ("map", "psf_map", "psf_map_reco", "edisp_map", "edisp_kernel_map")
 HDU_TYPES = {"eff_area": "aeff", "rpsf": "psf", "psf": "psf", "edisp": "edisp", "bkg": "bkg", "rad_max": "rad_max"}
 
 
@@ -66,9 +68,7 @@ def get_hdu_class(hdu: Any, path: str | os.PathLike[str] = "") -> str | None:
     return None
 
 
-def load_irf_hdu(
-    hdus: Any, name: str | int, hdu_class: str | None = None, path: str | os.PathLike[str] = ""
-) -> AbstractResponse:
+def load_irf_hdu(hdus: Any, name: str | int, hdu_class: str | None = None, path: str | os.PathLike[str] = "") -> Any:
     """Read one response from a list of HDUs.
 
     Parameters
@@ -78,7 +78,8 @@ def load_irf_hdu(
     name
         Name or number of the HDU.
     hdu_class
-        GADF class as in the HDU index table ("aeff_2d", "edisp_2d", "psf_table", ...); by default from the header.
+        GADF class as in the HDU index table ("aeff_2d", "edisp_2d", "psf_table", ...), or a map of the sky ("map",
+        "psf_map", "psf_map_reco", "edisp_map", "edisp_kernel_map"); by default from the header.
     path
         For error messages.
 
@@ -91,10 +92,27 @@ def load_irf_hdu(
     """
     hdu = get_hdu(hdus, name, path)
     key = get_hdu_class(hdu, path) if not hdu_class else str(hdu_class).strip().lower()
+    if key in SKY_CLASSES:
+        return _sky_map(key, hdus, hdu.name, path)
     if key not in IRF_CLASSES:
-        known = ", ".join(IRF_CLASSES)
+        known = ", ".join((*IRF_CLASSES, *SKY_CLASSES))
         raise DataFormatError(f"{path}: HDU {hdu.name!r}: unknown response class {hdu_class!r}; known are {known}")
     return IRF_CLASSES[key].from_hdu(hdu, path)
+
+
+def _sky_map(key: str, hdus: Any, name: str, path: str | os.PathLike[str]) -> Any:
+    from gjax.irf.edisp_map import EDispKernelMap, EDispMap
+    from gjax.irf.irf_map_io import read_response
+    from gjax.irf.psf_map import PSFMap, RecoPSFMap
+    from gjax.maps.map_io import map_from_hdulist
+
+    if key == "map":
+        return map_from_hdulist(hdus, hdu=name, path=path)
+    classes = {"psf_map": PSFMap, "psf_map_reco": RecoPSFMap, "edisp_map": EDispMap, "edisp_kernel_map": EDispKernelMap}
+    response = read_response(classes[key], hdus, hdu=name, path=path)
+    if not isinstance(response, classes[key]):
+        raise DataFormatError(f"{path}: HDU {name!r}: expected a {key}, got a {type(response).__name__}")
+    return response
 
 
 def load_irf_dict_from_file(filename: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from gjax.data import DataStore, HDUIndexTable, Observation, ObservationTable
+from gjax.data.times import warn_once
 from gjax.errors import DataFormatError, MissingDataError
 
 
@@ -234,6 +235,7 @@ def test_magic_joint_crab(gammapy_data):
 @pytest.mark.parametrize(("kind", "count"), [("NN", 3886), ("GP", 3687)])
 def test_hawc(gammapy_data, kind, count, caplog):
     """One index HDU per bin of event size; the number in the header is text; drift scan; times in TAI."""
+    warn_once.cache_clear()
     folder = gammapy_data / "hawc/crab_events_pass4"
     obs_table = ObservationTable.read(folder / f"obs-index-table-{kind}-Crab.fits.gz")
     hdu_table = HDUIndexTable.read(folder / f"hdu-index-table-{kind}-Crab.fits.gz", hdu=6)
