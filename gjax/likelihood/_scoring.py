@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.folding import GridFold, RadialFold
 from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
 from gjax.parameters import prior_weight
 
@@ -84,10 +85,19 @@ def _products(problem: Problem, columns: Parts, slopes: Sequence[Array], weights
     return gradient, matrix
 
 
+def _is_large(problem: Problem) -> bool:
+    """Tell whether the pixels of all colours at once take more memory than 200 MB; then it is one after the other."""
+    folds = [fold for group in problem.groups for fold in group.folds if isinstance(fold, RadialFold | GridFold)]
+    return len(problem.columns.directions) * sum(fold.exposure.size for fold in folds) > 25_000_000
+
+
 def _linearised(problem: Problem, x: Array) -> tuple[tuple[Array, ...], Parts]:
     """Return the prediction per bucket, and the parts of its derivatives along every colour."""
     parts, push = jax.linearize(lambda x: predict_parts(problem, full_theta(problem, x)), x)
-    return sum_parts(problem, parts), jax.vmap(push)(problem.columns.directions)
+    directions = problem.columns.directions
+    return sum_parts(problem, parts), jax.lax.map(push, directions) if _is_large(problem) else jax.vmap(push)(
+        directions
+    )
 
 
 def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
@@ -151,7 +161,15 @@ def hessian(problem: Problem, x: Array) -> Array:
     size = directions.shape[0]
     start = jnp.zeros(size, x.dtype)
     # one direction after the other: all at once hold every predicted bin as often as there are pairs of colours
-    second = jax.lax.map(lambda v: jax.jvp(jax.jacfwd(weighed), (start,), (v,))[1], jnp.eye(size, dtype=x.dtype))
+    eye = jnp.eye(size, dtype=x.dtype)
+
+    def slopes_of(step: Array) -> Parts:
+        if not _is_large(problem):
+            return jax.jacfwd(weighed)(step)
+        first = jax.lax.map(lambda v: jax.jvp(weighed, (step,), (v,))[1], eye)
+        return jax.tree_util.tree_map(lambda leaf: jnp.moveaxis(leaf, 0, -1), first)
+
+    second = jax.lax.map(lambda v: jax.jvp(slopes_of, (start,), (v,))[1], eye)
     where = problem.columns
     for group, per_bucket in zip(second.sources, where.sources):
         for values, at in zip(group, per_bucket):

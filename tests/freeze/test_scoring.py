@@ -70,9 +70,11 @@ def spectra_with_nuisances(simulate_on_off):
 
 
 @pytest.mark.parametrize(
-    ("make", "colours"), [(cubes_with_everything, 4), (many_cubes, 4), (spectra_with_nuisances, 4)]
+    ("make", "colours", "is_large"),
+    [(cubes_with_everything, 4, False), (many_cubes, 4, True), (spectra_with_nuisances, 4, False)],
 )
-def test_derivatives_part_by_part(make, colours, simulate_on_off):
+def test_derivatives_part_by_part(make, colours, is_large, simulate_on_off, monkeypatch):
+    monkeypatch.setattr("gjax.likelihood._scoring._is_large", lambda problem: is_large)
     datasets, models = make(simulate_on_off)
     likelihood = gjax.Likelihood(datasets, models)
     problem, x = likelihood.problem, likelihood.start
