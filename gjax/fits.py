@@ -244,7 +244,7 @@ def write_fits(
 ) -> Path:
     """Write HDUs to a file under a temporary name and rename it; compressed if the name ends with ".gz".
 
-    Sky maps are noise to a compressor: level 4 makes files as small as level 9 and takes a tenth of its time or less.
+    Sky maps are noise to a compressor: level 4 makes files as small as level 9, which takes up to fifty times as long.
 
     Parameters
     ----------
