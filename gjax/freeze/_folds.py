@@ -245,26 +245,27 @@ def _seen(cut: list[list[np.ndarray]]) -> np.ndarray:
     return np.array([[float((pixels >= 0).any()) for pixels in row] for row in cut])
 
 
-def _box_shape(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], psfs: list[Any]) -> Any:
+def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any]) -> tuple[int, int]:
     """Return the pixels along latitude and longitude of boxes that hold all sources with their PSFs."""
     from scipy.fft import next_fast_len
 
     reach = max((psf[0][-1] for psf in psfs if psf is not None), default=0.0) + MARGIN
     extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
-    shape = []
-    for axis in (0, 1):
-        least = min(_side(cube) for cube in cubes)
+    least = min(_side(cube) for cube in cubes)
+    near = 2 * np.ceil((extent + reach) / least) + 2 if np.isfinite(extent) else np.inf
+
+    def size(axis: int) -> int:
         # beyond the map there is only what PSFs bring in
         whole = max(cube.shape[axis] for cube in cubes) + 2 * np.ceil(reach / least)
-        near = 2 * np.ceil((extent + reach) / least) + 2 if np.isfinite(extent) else np.inf
-        shape.append(2 * next_fast_len(int(np.ceil(min(whole, near) / 2)), real=True))
-    return tuple(shape)
+        return 2 * int(next_fast_len(int(np.ceil(min(whole, near) / 2)), real=True))
+
+    return size(0), size(1)
 
 
 def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> Any:
     """Return responses and boxes (source, dataset): around sources with an end, else around the map."""
     responses = [[_responses(model, dataset) for dataset in datasets] for model in models]
-    shape = _box_shape(models, datasets, cubes, [psf for row in responses for psf, _ in row])
+    shape = _box_shape(models, cubes, [psf for row in responses for psf, _ in row])
     boxes = []
     for model in models:
         spatial: Any = model.spatial_model

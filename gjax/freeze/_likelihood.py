@@ -75,9 +75,11 @@ class Likelihood:
         self.models = models if isinstance(models, Models) else Models(models)
         self.table = self.models.parameter_table
         self._known: tuple[GroupFolds | None, ...] = () if _from is None or not self.frozen.cubes else _from.folds
+        is_new = _from is None or not set(self.models.names) <= set(_from.models.names)
         # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
-        if _from is None or self.frozen.cubes or not set(self.models.names) <= set(_from.models.names):
+        if is_new or self.frozen.cubes:
             _ = self._built
+        if is_new:
             for message in (*self.frozen.undefined, *self.notes):
                 log.warning(message)
             if not jax.config.read("jax_enable_x64"):

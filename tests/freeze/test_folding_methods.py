@@ -239,7 +239,7 @@ def test_methods_are_told(dataset):
     assert "source (grid)" in text
 
 
-def test_counts_without_background_are_reported(dataset):
+def test_counts_without_background_are_reported(dataset, caplog):
     background = dataset.background.data.copy()
     models = Models([source(PointSpatialModel(f"{LON} deg", f"{LAT} deg"))])
     npred = gjax.Likelihood(dataset, models).npred()["cube"].data
@@ -257,6 +257,7 @@ def test_counts_without_background_are_reported(dataset):
     result = likelihood.fit()
     assert np.isfinite(result.total_stat)
     assert result.success, result.message
+    assert caplog.text.count("no background") == 1, "told once, not for every result"
 
 
 def test_a_psf_wider_than_the_map():
