@@ -15,7 +15,7 @@ ROOT = Path(gjax.__file__).parent
 
 #: What each part of gjax may import from gjax, besides itself.
 BASE = {"errors", "units", "paths"}
-HOST_ORDER = ["fits", "maps", "irf", "data", "datasets", "makers"]
+HOST_ORDER = ["stats", "fits", "maps", "irf", "data", "datasets", "makers"]
 FROZEN_ORDER = ["parameters", "models", "folding", "likelihood", "inference"]
 HOST = set(HOST_ORDER) | {"catalog"}
 FROZEN = set(FROZEN_ORDER)
@@ -24,7 +24,7 @@ ALLOWED = {
     "units": {"errors"},
     "paths": {"errors"},
     **{name: BASE | set(HOST_ORDER[:i]) for i, name in enumerate(HOST_ORDER)},
-    "catalog": BASE | {"fits", "maps", "irf", "data", "datasets", "models", "parameters"},
+    "catalog": BASE | {"stats", "fits", "maps", "irf", "data", "datasets", "models", "parameters"},
     **{name: BASE | set(FROZEN_ORDER[:i]) for i, name in enumerate(FROZEN_ORDER)},
     "freeze": BASE | HOST | FROZEN,
     "simulate": BASE | HOST | FROZEN | {"freeze"},
