@@ -27,6 +27,7 @@ CASES = {
     "joint_scaling": "joint fits of 1 to 8 simulated cubes with a norm each, beside Gammapy 2.1",
     "round_trip": "a stacked cube and its models between gjax and Gammapy 2.1, both ways",
     "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
+    "models": "every spectral and spatial model at random parameters, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.models._integrate import bounded_exp
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import ParameterField, parameter
 from gjax.units import DNDE, attach_unit
@@ -56,7 +57,7 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
 
     def evaluate(self, energy: Array) -> Array:
         x = jnp.log(energy / self.reference)
-        return self.amplitude * jnp.exp(-(self.alpha + self.beta * x) * x)
+        return self.amplitude * bounded_exp(-(self.alpha + self.beta * x) * x)
 
 
 class LogParabola2SpectralModel(AbstractSpectralModel):
@@ -105,7 +106,7 @@ class LogParabola2SpectralModel(AbstractSpectralModel):
 
     def evaluate(self, energy: Array) -> Array:
         index = self.alpha + self.beta * jnp.log(energy / self.escale)
-        return self.amplitude * jnp.exp(-index * jnp.log(energy / self.reference))
+        return self.amplitude * bounded_exp(-index * jnp.log(energy / self.reference))
 
 
 class LogParabolaNormSpectralModel(AbstractSpectralModel):
@@ -140,4 +141,4 @@ class LogParabolaNormSpectralModel(AbstractSpectralModel):
 
     def evaluate(self, energy: Array) -> Array:
         x = jnp.log(energy / self.reference)
-        return self.norm * jnp.exp(-(self.alpha + self.beta * x) * x)
+        return self.norm * bounded_exp(-(self.alpha + self.beta * x) * x)

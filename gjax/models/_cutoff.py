@@ -24,7 +24,7 @@ def _depth(energy: Array, inverse: Array, alpha: Array) -> Array:
     """Return (λE)^α as λE |λE|^(α-1): finite derivatives in λ and α at λ = 0."""
     depth = inverse * energy
     size = jnp.where(depth == 0, 1.0, jnp.abs(depth))
-    return depth * bounded_exp((alpha - 1) * jnp.log(size), 0.5)
+    return depth * bounded_exp((alpha - 1) * jnp.log(size))
 
 
 class ExpCutoffPowerLawSpectralModel(AbstractSpectralModel):

@@ -10,6 +10,7 @@ import numpy as np
 
 from gjax.errors import ConfigError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel
+from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
@@ -272,7 +273,15 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
         if "filename" not in component:
             raise ConfigError(f"{where}: no filename given")
         return TemplateNPredModel.read(component["filename"], spectrum, name=name, datasets_names=names)
-    found = _parameters_from_list(component.get("parameters", []), FoVBackgroundModel, where, links)
+    rows = component.get("parameters", [])
+    if spectrum is None and isinstance(rows, list):
+        # files of old have the norm and its tilt here
+        ours = declared_parameters(PowerLawNormSpectralModel)
+        old = [row for row in rows if isinstance(row, Mapping) and row.get("name") in ours]
+        rows = [row for row in rows if row not in old]
+        if old:
+            spectrum = _spectral_from_dict({"type": "PowerLawNormSpectralModel", "parameters": old}, where, links)
+    found = _parameters_from_list(rows, FoVBackgroundModel, where, links)
     if spectrum is not None:
         found["spectral_model"] = spectrum
     return FoVBackgroundModel(names, name=str(component.get("name", "")), spatial_model=shape, **found)

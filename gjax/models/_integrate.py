@@ -47,7 +47,7 @@ def expm1_ratio2(x: Array) -> Array:
     return jnp.where(is_small, 0.5 * series, (jnp.expm1(safe) - safe) / safe**2)
 
 
-def bounded_exp(x: Array, part: float = 0.65) -> Array:
+def bounded_exp(x: Array, part: float = 0.5) -> Array:
     """Return ``exp(x)``, constant where the result would come near to the largest number.
 
     Beyond that, products with a flux of zero were NaN, in value or gradient.

@@ -12,7 +12,7 @@ from jax import Array
 from gjax.errors import ConfigError
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.models._tables import multilinear
-from gjax.parameters import Affine, Expression, Parameter, ParameterField, parameter
+from gjax.parameters import Affine, Expression, Parameter
 from gjax.units import to_canonical
 
 __all__ = ["PiecewiseNormSpectralModel"]
@@ -48,7 +48,7 @@ class PiecewiseNormSpectralModel(AbstractSpectralModel):
 
     tag: ClassVar[str] = "piecewise-norm"
     unit: ClassVar[str] = ""
-    norms: ParameterField = parameter(1.0)
+    norms: Any = None
     energy: Any = None
     interp: str = eqx.field(static=True, default="log")
 
