@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -179,8 +180,8 @@ class AbstractSpectralModel(eqx.Module):
     @classmethod
     def file_keys(cls) -> tuple[str, ...]:
         """Return the keys that `from_file` knows."""
-        fields = getattr(cls, "__dataclass_fields__", {})
-        return tuple(name for name in fields if name not in declared_parameters(cls) and name != "unit")
+        names = (field.name for field in dataclasses.fields(cls))
+        return tuple(name for name in names if name not in declared_parameters(cls) and name != "unit")
 
     @classmethod
     def from_file(cls, fields: dict[str, Any], rows: Any) -> AbstractSpectralModel:
