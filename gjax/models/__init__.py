@@ -25,6 +25,8 @@ from gjax.models._ebl import EBLAbsorptionNormSpectralModel as EBLAbsorptionNorm
 from gjax.models._gaussian import GaussianSpectralModel as GaussianSpectralModel
 from gjax.models._gaussian import LogGaussianSpectralModel as LogGaussianSpectralModel
 from gjax.models._listing import list as list
+from gjax.models._parts import AbstractModelPart as AbstractModelPart
+from gjax.models._parts import model_part_class as model_part_class
 from gjax.models._piecewise import PiecewiseNormSpectralModel as PiecewiseNormSpectralModel
 from gjax.models._pixels import PixelNodes as PixelNodes
 from gjax.models._power_law import BrokenPowerLawSpectralModel as BrokenPowerLawSpectralModel
@@ -55,6 +57,7 @@ from gjax.models._spatial_shell import Shell2SpatialModel as Shell2SpatialModel
 from gjax.models._spatial_shell import ShellSpatialModel as ShellSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel as TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel as AbstractSpectralModel
+from gjax.models._spectral import declared_parameters as declared_parameters
 from gjax.models._spectral import spectral_model_class as spectral_model_class
 from gjax.models._spectral import spectral_models as spectral_models
 from gjax.models._spectral_face import panel_edges as panel_edges

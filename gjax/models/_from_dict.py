@@ -10,12 +10,13 @@ import numpy as np
 
 from gjax.errors import ConfigError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel
+from gjax.models._parts import is_model_part, model_part_class
 from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
-from gjax.models._spectral import AbstractSpectralModel, declared_parameters, spectral_model_class
+from gjax.models._spectral import declared_parameters, spectral_model_class
 from gjax.parameters import Affine, Parameter, prior_from_dict
 from gjax.units import equal_units
 
@@ -171,11 +172,12 @@ def _one_parameter(
         raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
 
 
-def _spectral_from_dict(data: Any, where: str, links: _Links) -> AbstractSpectralModel:
+def _spectral_from_dict(data: Any, where: str, links: _Links, *, is_spectral: bool = True) -> Any:
     if not isinstance(data, Mapping) or "type" not in data:
         raise ConfigError(f"{where}: expected a mapping with a 'type'")
     try:
-        cls = spectral_model_class(data["type"])
+        find = spectral_model_class if is_spectral else model_part_class
+        cls: Any = find(data["type"])
     except KeyError as error:
         raise ConfigError(f"{where}.type: {error.args[0]}") from error
     _check_keys(data, ("type", "parameters", *cls.file_keys()), where)
@@ -189,10 +191,13 @@ def _spectral_from_dict(data: Any, where: str, links: _Links) -> AbstractSpectra
 
 
 def _field_from_dict(value: Any, where: str, links: _Links) -> Any:
+    if isinstance(value, list):
+        return [_field_from_dict(item, f"{where}[{number}]", links) for number, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     if "data" not in value:
-        return _spectral_from_dict(value, where, links)
+        is_spectral = "type" not in value or not is_model_part(value["type"])
+        return _spectral_from_dict(value, where, links, is_spectral=is_spectral)
     _check_keys(value, ("data", "unit"), where)
     import astropy.units as u
 

@@ -13,7 +13,7 @@ from jax import Array
 
 from gjax.models import _spectral_face as face
 from gjax.models._integrate import gauss_legendre, local_index, split_at
-from gjax.models._registry import classes_by_tag, find_class, register
+from gjax.models._registry import classes_by_tag, find_class, load_emission_models, register
 from gjax.models._spectral_face import times_energy
 from gjax.parameters import fill, freeze_tree, name_parameter_fields, parameter_paths
 from gjax.units import DNDE, attach_unit, to_canonical
@@ -249,6 +249,7 @@ def spectral_model_class(tag: str) -> type[AbstractSpectralModel]:
     KeyError
         If there is none; the message lists the tags.
     """
+    load_emission_models()
     return find_class(_REGISTRY, "spectral model", tag)
 
 
@@ -260,4 +261,5 @@ def spectral_models() -> dict[str, type[AbstractSpectralModel]]:
     >>> "pl" in spectral_models()
     True
     """
+    load_emission_models()
     return classes_by_tag(_REGISTRY)

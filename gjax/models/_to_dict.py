@@ -11,6 +11,7 @@ import numpy as np
 from gjax.errors import ConfigError
 from gjax.models._background import TemplateNPredModel
 from gjax.models._compound import CompoundSpectralModel
+from gjax.models._parts import AbstractModelPart
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
@@ -104,7 +105,13 @@ def _own_parameters(model: Any, labels: _Labels) -> list[dict[str, Any]]:
     return [_parameter_to_dict(name, leaf, labels, fields[name].metadata["converter"].options) for name, leaf in found]
 
 
-def _spectral_to_dict(model: AbstractSpectralModel, labels: _Labels) -> dict[str, Any]:
+def _field_to_dict(value: Any, labels: _Labels) -> Any:
+    if isinstance(value, tuple):
+        return [_field_to_dict(item, labels) for item in value]
+    return _spectral_to_dict(value, labels) if isinstance(value, AbstractSpectralModel | AbstractModelPart) else value
+
+
+def _spectral_to_dict(model: AbstractSpectralModel | AbstractModelPart, labels: _Labels) -> dict[str, Any]:
     fields = type(model).__dataclass_fields__
     rows = []
     for name, leaf in model.file_parameters().items():
@@ -112,7 +119,7 @@ def _spectral_to_dict(model: AbstractSpectralModel, labels: _Labels) -> dict[str
         rows.append(_parameter_to_dict(name, leaf, labels, options))
     data: dict[str, Any] = {"type": type(model).__name__}
     for key, value in model.file_fields().items():
-        data[key] = _spectral_to_dict(value, labels) if isinstance(value, AbstractSpectralModel) else value
+        data[key] = _field_to_dict(value, labels)
     return data if isinstance(model, CompoundSpectralModel) else data | {"parameters": rows}
 
 
