@@ -32,8 +32,9 @@ from gjax.models import (
 from gjax.parameters import Affine, GaussianPrior, Parameter, fill, freeze_tree
 
 ENERGY = np.geomspace(1e-5, 1e3, 33)  # eight decades
-#: Models that are made of others are as good as their parts.
-SMOOTH = [name for name in contract.NAMES if name not in ("compound", "scale", "test-band", "const", "templateND")]
+#: Models that are made of others are as good as their parts, and some have the same formula as another.
+PARTS = ("compound", "scale", "test-band", "const", "templateND", "pl-norm", "ecpl-norm", "lp-norm", "meyer-crab")
+SMOOTH = [name for name in contract.NAMES if name not in PARTS]
 #: Models that guard against overflow by precision; the others differ in nothing but the size of numbers.
 GUARDED = ("ecpl", "secpl-3fgl", "secpl-4fgl-dr3", "ebl-norm", "gauss")
 
