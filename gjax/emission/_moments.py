@@ -48,22 +48,30 @@ class MomentTable(eqx.Module):
         """Return ln s, 1, m2 with 3/4 σ_T c M1 = s and 3/4 σ_T c M2 = s m2, by cubic Hermite interpolation."""
         size = self.log_moments.shape[-1]
         position = (log_threshold - self.log_start) / self.step
-        # below the grid the moments go on as power laws
         cell = jax.lax.stop_gradient(jnp.clip(jnp.floor(position), 0, size - 2)).astype(jnp.int32)
-        t = jnp.clip(position - cell, -jnp.inf, 1.0)
+        t = jnp.minimum(position - cell, 1.0)
         inside = jnp.maximum(t, 0.0)
-        padded = _with_ends(jnp.asarray(self.log_moments, position.dtype))
-        p0, p1, p2, p3 = (jnp.take(padded, cell + k, axis=-1) for k in range(4))
-        s1, s2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)
-        rest = p2 - p1
-        cubic = p1 + inside * (s1 + inside * (3 * rest - 2 * s1 - s2 + inside * (s1 + s2 - 2 * rest)))
-        log_m1, log_m2 = cubic + s1 * jnp.minimum(t, 0.0)
-        return math.log(THOMSON_RATE) + log_m1, jnp.ones_like(log_m1), jnp.exp(log_m2 - log_m1)
+        # one row of numbers per cell: a single look-up, which derivatives repeat
+        rows = jnp.take(_cubics(jnp.asarray(self.log_moments, position.dtype)), cell, axis=0)
+        (c0, c1, c2, c3), (d0, d1, d2, d3) = (
+            tuple(rows[..., k] for k in numbers) for numbers in (range(4), range(4, 8))
+        )
+        # below the grid the moments go on as power laws
+        outside = jnp.minimum(t, 0.0)
+        log_m1 = c0 + inside * (c1 + inside * (c2 + inside * c3)) + c1 * outside
+        log_ratio = d0 + inside * (d1 + inside * (d2 + inside * d3)) + d1 * outside
+        return math.log(THOMSON_RATE) + log_m1, jnp.ones_like(log_m1), jnp.exp(log_ratio)
 
 
-def _with_ends(values: Array) -> Array:
+def _cubics(log_moments: Array) -> Array:
+    """Return the polynomials of every cell, of ln M1 and of ln (M2 / M1), shape (n - 1, 8)."""
+    values = jnp.stack([log_moments[0], log_moments[1] - log_moments[0]])
     first, last = 2 * values[:, :1] - values[:, 1:2], 2 * values[:, -1:] - values[:, -2:-1]
-    return jnp.concatenate([first, values, last], axis=-1)
+    padded = jnp.concatenate([first, values, last], axis=-1)
+    slope = 0.5 * (padded[:, 2:] - padded[:, :-2])
+    rise, left, right = values[:, 1:] - values[:, :-1], slope[:, :-1], slope[:, 1:]
+    parts = [values[:, :-1], left, 3 * rise - 2 * left - right, left + right - 2 * rise]
+    return jnp.stack(parts, axis=-1).transpose(1, 0, 2).reshape(-1, 8)
 
 
 def tabulate_moments(log_start: float, step: float, log_density: Any, first: int = 0) -> MomentTable:

@@ -24,7 +24,7 @@ from jax import Array
 
 from gjax.emission._constants import ELECTRON_MASS, LOG_TEMPERATURE, PLANCK_RATE, RADIATION_CONSTANT, THOMSON_RATE
 from gjax.emission._moments import MomentTable, kernels, tabulate_moments
-from gjax.emission._quadrature import DEPTH, safe_log
+from gjax.emission._quadrature import DEPTH, safe_log, softplus
 from gjax.models import AbstractModelPart
 from gjax.parameters import ParameterField, parameter
 from gjax.units import to_canonical
@@ -84,7 +84,8 @@ class BlackBodyPhotonField(AbstractPhotonField):
 
     def log_threshold_end(self, log_threshold: Array) -> Array:
         log_temperature = safe_log(self.temperature) + LOG_TEMPERATURE
-        end = log_temperature + jnp.logaddexp(log_threshold - log_temperature, math.log(DEPTH))
+        log_depth = log_temperature + math.log(DEPTH)
+        end = log_depth + softplus(log_threshold - log_depth)
         return jax.lax.stop_gradient(end)  # there is nothing left: the nodes need no derivative
 
     def rates(self, log_threshold: Array) -> tuple[Array, Array, Array]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["log_integral", "safe_log", "solve_product"]
+__all__ = ["log_integral", "safe_log", "softplus", "solve_product"]
 
 #: Depth of an exponential, in e-foldings below the largest value of an integrand, at which an interval ends.
 DEPTH = 60.0
@@ -24,6 +24,14 @@ def safe_log(value: Any) -> Array:
     return jnp.where(positive, jnp.log(jnp.where(positive, value, 1.0)), -80.0)
 
 
+def softplus(x: Array) -> Array:
+    """Return ``ln(1 + exp(x))``.
+
+    Written out, because programs that are derived and vectorised in turn trace the function of JAX twice, which fails.
+    """
+    return jnp.maximum(x, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
 def solve_product(log_product: Array) -> Array:
     """Return ln y of the positive solution of ``y (1 + y) = p``, from ln p.
 
@@ -33,8 +41,8 @@ def solve_product(log_product: Array) -> Array:
     >>> float(jnp.exp(solve_product(jnp.log(6.0))).round(12))
     2.0
     """
-    root = 0.5 * jax.nn.softplus(np.log(4.0) + log_product)
-    return np.log(2.0) + log_product - jax.nn.softplus(root)
+    root = 0.5 * softplus(np.log(4.0) + log_product)
+    return np.log(2.0) + log_product - softplus(root)
 
 
 def log_integral(

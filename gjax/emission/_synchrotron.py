@@ -12,7 +12,7 @@ from jax import Array
 from gjax.emission._base import AbstractEmissionModel, particle_limits
 from gjax.emission._constants import ELECTRON_MASS, EV_PER_TEV, LOG_ELECTRON_MASS
 from gjax.emission._particles import AbstractParticleModel
-from gjax.emission._quadrature import DEPTH, log_integral, safe_log
+from gjax.emission._quadrature import DEPTH, log_integral, safe_log, softplus
 from gjax.parameters import ParameterField, parameter
 
 __all__ = ["SynchrotronSpectralModel", "log_synchrotron_rate"]
@@ -35,7 +35,7 @@ def log_synchrotron_rate(
     low, high = limits
     # x = E / E_c falls with the square of the particle's energy, and exp(-x) with it
     log_x_least = log_energy - log_critical - 2 * high
-    low = jnp.maximum(low, high - 0.5 * (jnp.logaddexp(log_x_least, math.log(DEPTH)) - log_x_least))
+    low = jnp.maximum(low, high - 0.5 * softplus(math.log(DEPTH) - log_x_least))
     # the ends are constants, or nothing is left there: the nodes need no derivative
     low, high = jax.lax.stop_gradient((low, high))
 
