@@ -120,7 +120,10 @@ def for_gammapy(case: SpectralCase, models: list[Any]) -> dict[str, Any]:
     for model in models:
         leaves = leaves_of(model, case.kind)
         rows.append([[k, value] for k, value in enumerate(np.ravel([value for value, _ in leaves]).tolist())])
-        kinks.append(np.asarray(model.filled().kinks(), float).tolist())
+        cuts = np.asarray(model.filled().kinks(), float)
+        if case.kind == "GaussianSpectralModel":  # a line that is narrower than the panels of the other side
+            cuts = model.mean.value + model.sigma.value * np.linspace(-30, 30, 241)
+        kinks.append(cuts[cuts > 0].tolist())
     units = [unit for _, unit in leaves_of(models[0], case.kind)]
     return {"kind": case.kind, "options": case.options, "draws": rows, "units": units, "kinks": kinks}
 
