@@ -117,6 +117,7 @@ class FluxPointsEstimator:
         """
         if isinstance(likelihood, FitResult):
             likelihood = likelihood.likelihood
+        likelihood = likelihood.by_energy()
         source = self.source_of(likelihood)
         low, high = snap_edges(likelihood, self.edges)
         lanes = make_lanes(likelihood, source, low, high)

@@ -177,7 +177,8 @@ def template_groups(
             size = bucket.energy_bin.shape[1]  # type: ignore[attr-defined]
             counts: Any = np.stack([collapsed(frozen.cubes[i], _placed(m, datasets[i]), size) for i, m, _ in same])
             rows: Any = np.array([members.index(i) for i, _, _ in same], dtype=np.int32)
-            groups.append(TemplateGroup(stack_trees([spectral for _, _, spectral in same]), counts, rows))
+            skeleton = stack_trees([spectral for _, _, spectral in same])
+            groups.append(TemplateGroup(skeleton, counts[:, :size], counts[:, size:], rows))
         out.append(tuple(groups))
     return tuple(out)
 

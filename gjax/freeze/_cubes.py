@@ -163,14 +163,26 @@ def collapsed(cube: CubeArrays, values: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([padded(values.ravel()[cube.occupied], size), unoccupied(cube, values).sum(axis=1)])
 
 
-def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
-    """Return the fields of a bucket for one dataset, padded to ``size`` bins with counts."""
+def cube_fields(cube: CubeArrays, size: int, *, by_energy: bool = False) -> dict[str, np.ndarray]:
+    """Return the fields of a bucket for one dataset.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    size
+        Number of bins with counts after padding.
+    by_energy
+        Whether bins without counts are summed per energy; otherwise all together.
+    """
     occupied = cube.occupied
     n, pixels = len(occupied), cube.counts.shape[1]
+    sums = np.eye(len(cube.energy)) if by_energy else np.ones((len(cube.energy), 1))
     fields = {
-        "counts": np.concatenate([padded(cube.counts.ravel()[occupied], size), np.zeros(len(cube.energy))]),
-        "mask": np.concatenate([padded(np.ones(n, bool), size), cube.mask.any(axis=1)]),
+        "counts": np.concatenate([padded(cube.counts.ravel()[occupied], size), np.zeros(sums.shape[1])]),
+        "mask": np.concatenate([padded(np.ones(n, bool), size), cube.mask.any(axis=1) @ sums > 0]),
         "energy_bin": padded(occupied // pixels, size).astype(np.int32),
+        "sums": sums,
         "energy": cube.energy,
         "edges": cube.edges,
     }
@@ -179,8 +191,8 @@ def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
         return fields | {"background": background[:size], "background_rest": background[size:]}
     # all bins without on counts are one bin with the same statistic: their mean ratio, and as many off counts
     off = unoccupied(cube, cube.counts_off)
-    total, constant = off.sum(axis=1), (off * np.log1p(cube.alpha)).sum(axis=1)
-    ratio = np.divide((off * cube.alpha).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+    total, constant = off.sum(axis=1) @ sums, (off * np.log1p(cube.alpha)).sum(axis=1) @ sums
+    ratio = np.divide((off * cube.alpha).sum(axis=1) @ sums, total, out=np.zeros_like(total), where=total > 0)
     merged = np.divide(constant, np.log1p(ratio), out=np.zeros_like(total), where=ratio > 0)
     return fields | {
         "counts_off": np.concatenate([padded(cube.counts_off.ravel()[occupied], size), merged]),

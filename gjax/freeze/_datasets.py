@@ -23,7 +23,7 @@ from gjax.likelihood import (
     OnOffSpectra,
 )
 
-__all__ = ["FrozenDatasets", "freeze_datasets", "ladder"]
+__all__ = ["FrozenDatasets", "freeze_datasets", "ladder", "resolve_energies"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,12 +168,16 @@ def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
     return (ladder(len(arrays["mask"])),)
 
 
+def _stack_cubes(kind: Any, cubes: Sequence[CubeArrays], *, by_energy: bool = False) -> Any:
+    size = ladder(max(len(cube.occupied) for cube in cubes))
+    fields = [cube_fields(cube, size, by_energy=by_energy) for cube in cubes]
+    return kind(**{key: np.stack([one[key] for one in fields]) for key in fields[0]})
+
+
 def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
     if issubclass(kind, AbstractCubes):
-        size = ladder(max(len(cube.occupied) for cube in parts))
-        cubes = [cube_fields(cube, size) for cube in parts]
-        stacked: dict[str, Any] = {key: np.stack([fields[key] for fields in cubes]) for key in cubes[0]}
-        return kind(**stacked)
+        bucket: AbstractBucket = _stack_cubes(kind, parts)
+        return bucket
 
     def one(key: str, array: np.ndarray) -> np.ndarray:
         if key == "edges":
@@ -186,6 +190,23 @@ def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[A
 
     fields: dict[str, Any] = {key: np.stack([one(key, part[key]) for part in parts]) for key in parts[0]}
     return kind(**fields)
+
+
+def resolve_energies(frozen: FrozenDatasets) -> FrozenDatasets:
+    """Return the same data with the bins of cubes without counts summed per energy, not all together.
+
+    Parameters
+    ----------
+    frozen
+        Buckets as fits use them.
+    """
+    buckets = tuple(
+        jax.device_put(_stack_cubes(type(bucket), [frozen.cubes[i] for i in members], by_energy=True))
+        if isinstance(bucket, AbstractCubes)
+        else bucket
+        for bucket, members in zip(frozen.buckets, frozen.members)
+    )
+    return dataclasses.replace(frozen, buckets=buckets)
 
 
 def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:

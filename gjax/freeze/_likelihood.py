@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import logging
@@ -15,13 +16,13 @@ from jax import Array
 
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
-from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
+from gjax.freeze._datasets import FrozenDatasets, freeze_datasets, resolve_energies
 from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
-from gjax.likelihood import Problem
+from gjax.likelihood import AbstractCubes, Problem
 from gjax.models import Models, TemplateNPredModel
 
 __all__ = ["Likelihood"]
@@ -137,7 +138,9 @@ class Likelihood:
     @property
     def n_bins(self) -> int:
         """Number of bins that enter the statistic."""
-        return sum(int(np.sum(np.asarray(bucket.mask))) for bucket in self.frozen.buckets)
+        cubes = sum(int(cube.mask.sum()) for cube in self.frozen.cubes.values())
+        others = [bucket for bucket in self.frozen.buckets if not isinstance(bucket, AbstractCubes)]
+        return cubes + sum(int(np.sum(np.asarray(bucket.mask))) for bucket in others)
 
     @property
     def scale(self) -> np.ndarray:
@@ -183,6 +186,17 @@ class Likelihood:
     def with_models(self, models: Any) -> Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
         return Likelihood(self.datasets, models, _from=self)
+
+    def by_energy(self) -> Likelihood:
+        """Return the same likelihood with the bins of cubes without counts summed per energy, not all together.
+
+        Fits need one sum; whoever tells energies apart needs one each.
+        """
+        likelihood = copy.copy(self)
+        likelihood._known = self.folds if self.frozen.cubes else ()
+        likelihood.frozen = resolve_energies(self.frozen)
+        likelihood.__dict__.pop("_built", None)
+        return likelihood
 
     def with_values(self, values: Mapping[str, Any]) -> Likelihood:
         """Return a likelihood with other parameter values; see `Models.with_values`."""

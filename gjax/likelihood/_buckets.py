@@ -86,10 +86,10 @@ def _on_off(bucket: OnOffSpectra | OnOffCubes, mu: Array) -> tuple[Array, ...]:
 
 
 class AbstractCubes(AbstractBucket):
-    """Cubes: the bins with counts, and the sum of the others per energy.
+    """Cubes: the bins with counts, and sums over the others.
 
-    The statistic of a bin without counts is linear in its prediction, so one number per energy stands for all of them.
-    Predictions have the shape (datasets, bins + energy).
+    The statistic of a bin without counts is linear in its prediction, so one number stands for all of them.
+    Predictions have the shape (datasets, bins + sums).
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ class AbstractCubes(AbstractBucket):
         True for occupied bins and the sums.
     energy_bin
         Energy bin of each occupied bin, shape (datasets, bins).
+    sums
+        1 where an energy bin belongs to a sum, shape (datasets, energy, sums).
     energy
         Centres of the energy bins [TeV], shape (datasets, energy).
     edges
@@ -107,6 +109,7 @@ class AbstractCubes(AbstractBucket):
 
     counts: eqx.AbstractVar[Array]
     energy_bin: eqx.AbstractVar[Array]
+    sums: eqx.AbstractVar[Array]
     energy: eqx.AbstractVar[Array]
     edges: eqx.AbstractVar[Array]
 
@@ -116,7 +119,7 @@ class CashCubes(AbstractCubes):
 
     Parameters
     ----------
-    counts, mask, energy_bin, energy, edges
+    counts, mask, energy_bin, sums, energy, edges
         See `AbstractCubes`.
     background
         Background in the occupied bins, shape (datasets, bins).
@@ -129,6 +132,7 @@ class CashCubes(AbstractCubes):
     background: Array
     background_rest: Array
     energy_bin: Array
+    sums: Array
     energy: Array
     edges: Array
 
@@ -148,7 +152,7 @@ class OnOffCubes(AbstractCubes):
 
     Parameters
     ----------
-    counts, mask, energy_bin, energy, edges
+    counts, mask, energy_bin, sums, energy, edges
         See `AbstractCubes`.
     counts_off, alpha
         Off counts and ratio of acceptances of the occupied bins. In the last places those of one bin whose statistic
@@ -160,6 +164,7 @@ class OnOffCubes(AbstractCubes):
     alpha: Array
     mask: Array
     energy_bin: Array
+    sums: Array
     energy: Array
     edges: Array
 

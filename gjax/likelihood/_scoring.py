@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import GridFold, RadialFold
+from gjax.folding import CubeFold
 from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
 from gjax.parameters import prior_weight
 
@@ -87,13 +87,13 @@ def _products(problem: Problem, columns: Parts, slopes: Sequence[Array], weights
 
 def _is_large(problem: Problem) -> bool:
     """Tell whether the pixels of all colours at once take more memory than 200 MB; then it is one after the other."""
-    folds = [fold for group in problem.groups for fold in group.folds if isinstance(fold, RadialFold | GridFold)]
-    return len(problem.columns.directions) * sum(fold.exposure.size for fold in folds) > 25_000_000
+    folds = [fold for group in problem.groups for fold in group.folds if isinstance(fold, CubeFold)]
+    return len(problem.columns.directions) * sum(fold.weights.size + fold.photons.size for fold in folds) > 25_000_000
 
 
 def _linearised(problem: Problem, x: Array) -> tuple[tuple[Array, ...], Parts]:
     """Return the prediction per bucket, and the parts of its derivatives along every colour."""
-    parts, push = jax.linearize(lambda x: predict_parts(problem, full_theta(problem, x)), x)
+    parts, push = jax.linearize(lambda x: predict_parts(problem, full_theta(problem, x), 1), x)
     directions = problem.columns.directions
     return sum_parts(problem, parts), jax.lax.map(push, directions) if _is_large(problem) else jax.vmap(push)(
         directions
@@ -148,7 +148,7 @@ def hessian(problem: Problem, x: Array) -> Array:
     directions = problem.columns.directions
 
     def weighed(step: Array) -> Parts:
-        parts = predict_parts(problem, full_theta(problem, x + step @ directions))
+        parts = predict_parts(problem, full_theta(problem, x + step @ directions), 2)
         return Parts(
             tuple(tuple(jnp.sum(v * s, axis=-1) for v, s in zip(group, slopes)) for group in parts.sources),
             tuple(None if v is None else jnp.sum(v * s, axis=-1) for v, s in zip(parts.backgrounds, slopes)),
