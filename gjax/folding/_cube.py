@@ -9,6 +9,7 @@ the offsets of its effective area that the cutout spans). The sum rule holds to 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -21,7 +22,20 @@ from gjax.folding._grid import GridShape, grid_shape
 from gjax.folding._jets import expanded
 from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, spline_sums
 
-__all__ = ["CubeFold", "FixedFold", "RadialShape", "cube_bins", "fixed_bins", "fold_axes", "source_image"]
+__all__ = [
+    "CubeFold",
+    "FixedFold",
+    "RadialShape",
+    "cube_bins",
+    "fixed_bins",
+    "fold_axes",
+    "over_datasets",
+    "source_image",
+]
+
+
+#: How many numbers the pixels and photons of the datasets that are folded at once may take.
+_AT_ONCE = 4_000_000
 
 
 class RadialShape(eqx.Module):
@@ -95,6 +109,14 @@ class FixedFold(eqx.Module):
     bins: Array
 
 
+def _is_own(fold: CubeFold | FixedFold) -> Any:
+    """Return True at the leaves that every dataset has for itself."""
+    own = jax.tree_util.tree_map(lambda _: True, fold)
+    if isinstance(fold, CubeFold) and isinstance(fold.shape, RadialShape):
+        return eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), own, (False, False, False))
+    return own
+
+
 def fold_axes(fold: CubeFold | FixedFold) -> Any:
     """Return the axes to map over for the folds of many datasets: 0, and None for what all of them share.
 
@@ -103,10 +125,40 @@ def fold_axes(fold: CubeFold | FixedFold) -> Any:
     fold
         The folds, stacked.
     """
-    axes = jax.tree_util.tree_map(lambda _: 0, fold)
-    if isinstance(fold, CubeFold) and isinstance(fold.shape, RadialShape):
-        return eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), axes, (None, None, None))
-    return axes
+    return jax.tree_util.tree_map(lambda own: 0 if own else None, _is_own(fold))
+
+
+def _at_once(fold: CubeFold | FixedFold, size: int) -> int:
+    """Return how many datasets to fold at once, a divisor of their number: few where their pixels take much memory."""
+    if isinstance(fold, FixedFold):
+        return size
+    (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
+    each = 4 * pixels * maps + fold.pixel.shape[-1] * energies
+    most = max(1, _AT_ONCE // each)
+    return next(n for n in range(min(size, most), 0, -1) if size % n == 0)
+
+
+def over_datasets(function: Callable[..., Array], fold: CubeFold | FixedFold, *others: Array) -> Array:
+    """Map a function of a fold and arrays over the datasets, some at once.
+
+    Parameters
+    ----------
+    function
+        What to do with one dataset.
+    fold
+        The folds of all of them, stacked.
+    *others
+        Arrays with a leading axis of datasets.
+    """
+    size = len(others[0])
+    step = _at_once(fold, size)
+    mapped = jax.vmap(function, in_axes=(fold_axes(fold), *(0 for _ in others)))
+    if step == size:
+        return mapped(fold, *others)
+    own, shared = eqx.partition(fold, _is_own(fold))
+    parts = jax.tree_util.tree_map(lambda leaf: leaf.reshape(size // step, step, *leaf.shape[1:]), (own, others))
+    out = jax.lax.map(lambda part: mapped(eqx.combine(part[0], shared), *part[1]), parts)
+    return out.reshape(size, *out.shape[2:])
 
 
 def _coefficients(shape: RadialShape, spatial: Any) -> Array:
@@ -180,22 +232,22 @@ def _use(fold: CubeFold, sums: Array, drawn: tuple[Array, Array], flux: Array) -
 
 
 def cube_bins(
-    flux: Array, fold: CubeFold, spatial: Any, changes: Any, sums: Array, *, order: int | None = None
+    fold: CubeFold, flux: Array, sums: Array, spatial: Any, changes: Any, *, order: int | None = None
 ) -> Array:
     """Return the prediction in the bins with counts, and behind them its sums over the other bins.
 
     Parameters
     ----------
-    flux
-        Photon flux per true-energy bin [s-1 cm-2].
     fold
         The dataset around the source.
+    flux
+        Photon flux per true-energy bin [s-1 cm-2].
+    sums
+        1 where an energy bin belongs to a sum, shape (energy, sums).
     spatial
         Spatial model with arrays in place of parameters.
     changes
         True at the leaves of ``spatial`` that a fit may change; the position of symmetric models aside.
-    sums
-        1 where an energy bin belongs to a sum, shape (energy, sums).
     order
         How many derivatives are right: fewer cost less. None for all.
     """
@@ -217,7 +269,7 @@ def cube_bins(
     return jnp.concatenate([rate.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
 
 
-def fixed_bins(flux: Array, fold: FixedFold, sums: Array) -> Array:
+def fixed_bins(fold: FixedFold, flux: Array, sums: Array) -> Array:
     """Return the prediction in the bins with counts, and behind them its sums over the other bins."""
     reached = _product("nt,t->n", fold.occupied, flux)
     rest = _product("et,t,es->s", fold.rest, flux, sums)

@@ -18,16 +18,20 @@ from jax import Array
 __all__ = ["expanded"]
 
 
-def _slopes(draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the derivatives of ``draw(place, shape)`` by its two vectors, on a new leading axis."""
+def _with_slopes(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of two vectors that returns the derivatives by both, on a new leading axis, and the value."""
 
-    def slopes(place: Array, shape: Array) -> Any:
+    def both(place: Array, shape: Array) -> Any:
+        def twice(place: Array, shape: Array) -> Any:
+            out = draw(place, shape)
+            return out, out
+
         # apart from each other: a change of place needs no new profile, a change of shape no new distances
-        parts = [jax.jacfwd(draw, argnums=i)(place, shape) for i in (0, 1) if (place, shape)[i].size]
-        leading = [jax.tree_util.tree_map(lambda leaf: jnp.moveaxis(leaf, -1, 0), part) for part in parts]
-        return jax.tree_util.tree_map(lambda *leaves: jnp.concatenate(leaves), *leading)
+        found = [jax.jacfwd(twice, argnums=i, has_aux=True)(place, shape) for i in (0, 1) if (place, shape)[i].size]
+        leading = [jax.tree_util.tree_map(lambda leaf: jnp.moveaxis(leaf, -1, 0), part) for part, _ in found]
+        return jax.tree_util.tree_map(lambda *leaves: jnp.concatenate(leaves), *leading), found[0][1]
 
-    return slopes
+    return both
 
 
 def _kept(drawn: Any) -> Any:
@@ -60,14 +64,14 @@ def expanded(
         return use(draw(place, shape), flux)
     here = jax.lax.stop_gradient((place, shape))
     constant = jax.lax.stop_gradient(flux)
-    value = use(_kept(draw(*here)), flux)
     if order == 0 or not place.size + shape.size:
-        return value
-    step = jnp.concatenate([place, shape]) - jnp.concatenate(here)
+        return use(_kept(draw(*here)), flux)
     mapped = jax.vmap(use, in_axes=(0, None))
-    slope = mapped(_kept(_slopes(draw)(*here)), constant if order == 1 else flux)
-    value = value + jnp.tensordot(step, slope, axes=1)
+    step = jnp.concatenate([place, shape]) - jnp.concatenate(here)
     if order == 1:
-        return value
-    bend = jax.vmap(mapped, in_axes=(0, None))(_kept(_slopes(_slopes(draw))(*here)), constant)
-    return value + 0.5 * jnp.tensordot(step, jnp.tensordot(step, bend, axes=1), axes=1)
+        slope, value = _kept(_with_slopes(draw)(*here))
+        return use(value, flux) + jnp.tensordot(step, mapped(slope, constant), axes=1)
+    (bend, _), (slope, value) = _kept(_with_slopes(_with_slopes(draw))(*here))
+    twice = jax.vmap(mapped, in_axes=(0, None))(bend, constant)
+    linear = use(value, flux) + jnp.tensordot(step, mapped(slope, flux), axes=1)
+    return linear + 0.5 * jnp.tensordot(step, jnp.tensordot(step, twice, axes=1), axes=1)

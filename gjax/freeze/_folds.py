@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,8 +11,8 @@ import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.folding import source_image
-from gjax.freeze._cubes import CubeArrays
+from gjax.folding import CubeFold, source_image
+from gjax.freeze._cubes import CubeArrays, CubeBins
 from gjax.freeze._cutouts import (
     MARGIN,
     box_of,
@@ -22,12 +23,12 @@ from gjax.freeze._cutouts import (
     radial_shape,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
-from gjax.freeze._photons import Cutout, stack_fixed, stack_folds
+from gjax.freeze._photons import Cutout, fold_places, stack_fixed, stack_folds
 from gjax.freeze._responses import edisp_at, psf_at
 from gjax.models import SkyModel, applies_to
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map"]
+__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map", "place_folds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,9 @@ class GroupFolds:
     method
         How they are folded, see `fold_method`.
     folds
-        Per bucket, stacked over sources and datasets; None where the bucket holds no cubes.
+        Per bucket, stacked over sources and datasets, with nothing for ``bins``; None where the bucket holds no cubes.
+    reached
+        Per bucket, source and dataset the flat positions of the bins with counts that a source reaches.
     sees
         Per bucket, whether a source reaches a dataset, shape (sources, datasets).
     pixels
@@ -51,6 +54,7 @@ class GroupFolds:
     models: tuple[SkyModel, ...]
     method: str
     folds: tuple[Any, ...]
+    reached: tuple[Any, ...]
     sees: tuple[np.ndarray, ...]
     pixels: tuple[list[list[Cutout]] | None, ...]
 
@@ -145,31 +149,58 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             name = type(model.spatial_model).__name__
             raise FitError(f"source {model.name!r}: {name} is a factor, not a distribution of flux")
     folds: list[Any] = []
+    reached: list[Any] = []
     sees: list[np.ndarray] = []
     pixels: list[Any] = []
     method = fold_method(models[0])
     is_radial = _is_symmetric(models[0].spatial_model)
-    for members, bucket in zip(frozen.members, frozen.buckets):
+    for members in frozen.members:
         cubes = [frozen.cubes.get(i) for i in members]
         if cubes[0] is None:
             folds.append(None)
+            reached.append(None)
             sees.append(np.ones((len(models), len(members))))
             pixels.append(None)
             continue
         here = [datasets[i] for i in members]
-        size = bucket.energy_bin.shape[1]  # type: ignore[attr-defined]
         draw = _radial if is_radial else _grid
         shapes, cuts = draw(models, here, [cube for cube in cubes if cube is not None])
         if method == "fixed":
             cuts = _drawn(models, shapes, cuts)
-            stacked: Any = stack_fixed(cuts, size, ladder)
+            stacked, positions = stack_fixed(cuts, ladder)
         else:
             shared = ("wavenumber", "basis", "step") if is_radial else ()
-            stacked = stack_folds(shapes, cuts, size, ladder, shared)
+            stacked, positions = stack_folds(shapes, cuts, ladder, shared)
         folds.append(jax.device_put(stacked))
+        reached.append(positions)
         sees.append(np.array([[float((cut.pixels >= 0).any()) for cut in row] for row in cuts]))
         pixels.append(cuts)
-    return GroupFolds(tuple(models), method, tuple(folds), tuple(sees), tuple(pixels))
+    return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels))
+
+
+def place_folds(folds: GroupFolds, bins: Mapping[int, CubeBins], sizes: Sequence[int], frozen: FrozenDatasets) -> Any:
+    """Return the folds of a group for given bins.
+
+    Parameters
+    ----------
+    folds
+        The folds of a group of sources.
+    bins
+        The bins of every cube by position.
+    sizes
+        Per bucket the number of bins after padding.
+    frozen
+        All datasets.
+    """
+    out: list[Any] = []
+    for fold, reached, members, n_bins in zip(folds.folds, folds.reached, frozen.members, sizes):
+        if fold is None:
+            out.append(None)
+            continue
+        none = (fold.pixel if isinstance(fold, CubeFold) else fold.occupied).shape[2]
+        places = [[fold_places(r, bins[i], none, n_bins) for r, i in zip(row, members)] for row in reached]
+        out.append(eqx.tree_at(lambda f: f.bins, fold, np.array(places)))
+    return tuple(out)
 
 
 def off_the_map(folds: GroupFolds, names: list[str], frozen: FrozenDatasets) -> list[str]:

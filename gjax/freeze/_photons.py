@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gjax.folding import CubeFold, FixedFold
-from gjax.freeze._cubes import CubeArrays
+from gjax.freeze._cubes import CubeArrays, CubeBins
 
-__all__ = ["Cutout", "exposure_maps", "fixed_fold", "photon_fields", "stack_fixed", "stack_folds"]
+__all__ = ["Cutout", "exposure_maps", "fixed_fold", "fold_places", "photon_fields", "stack_fixed", "stack_folds"]
 
 #: Part of the exposure that may be lost when it is written as maps times spectra; rounding is 1e-16 of the square.
-_LOST = 1e-11
+_LOST = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Cutout:
         return ((self.pixels >= 0) & self.cube.mask[:, self.pixels]).T
 
     def photons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return which of the bins with counts lie on the pixels, their place there, and their energy bin."""
+        """Return the flat positions of the bins with counts on the pixels, their place there, and energy bin."""
         n_map = self.cube.counts.shape[1]
         where = np.full(n_map, -1)
         inside = self.pixels >= 0
         where[self.pixels[inside]] = np.flatnonzero(inside)
         energy_bin, pixel = np.divmod(self.cube.occupied, n_map)
         reached = np.flatnonzero(where[pixel] >= 0)
-        return reached, where[pixel[reached]], energy_bin[reached]
+        return self.cube.occupied[reached], where[pixel[reached]], energy_bin[reached]
 
     def npred(self, flux: np.ndarray, image: Any) -> np.ndarray:
         """Return the predicted counts on the pixels, shape (pixels, energy).
@@ -115,7 +115,7 @@ def exposure_maps(exposure: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, n
 
 
 def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:
-    """Return the fields of a `CubeFold` but its shape, with no padding."""
+    """Return the fields of a `CubeFold` but its shape, with no padding; for ``bins`` the flat positions."""
     reached, pixel, energy = cut.photons()
     weights, spectra = exposure_maps(cut.exposure, cut.mask)
     response = spectra * cut.edisp
@@ -127,15 +127,13 @@ def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:
         for e in np.unique(energy):
             rows = energy == e
             photons[rows] = weights[pixel[rows]] @ response[:, :, e]
-    places = np.full(len(cut.cube.occupied), -1)
-    places[reached] = np.arange(len(reached))
     return {
         "weights": weights,
         "response": response,
         "pixel": pixel.astype(np.int32),
         "energy": energy.astype(np.int32),
         "photons": photons,
-        "bins": places,
+        "bins": reached,
     }
 
 
@@ -145,13 +143,28 @@ def _grown(array: np.ndarray, size: int, axis: int = 0) -> np.ndarray:
     return np.pad(array, room)
 
 
-def _places(bins: np.ndarray, size: int, n_bins: int) -> np.ndarray:
-    return np.concatenate([np.where(bins < 0, size, bins), np.full(n_bins - len(bins), size)]).astype(np.int32)
+def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> np.ndarray:
+    """Return for every bin its place among those that a source reaches.
+
+    Parameters
+    ----------
+    reached
+        Flat positions of the bins that the source reaches, in increasing order.
+    bins
+        Bins of the dataset.
+    size
+        What stands for none.
+    n_bins
+        Number of bins after padding.
+    """
+    out = np.full(n_bins, size, dtype=np.int32)
+    if len(reached):
+        place = np.minimum(np.searchsorted(reached, bins.occupied), len(reached) - 1)
+        out[: len(place)] = np.where(reached[place] == bins.occupied, place, size)
+    return out
 
 
-def stack_folds(
-    shapes: list[list[Any]], cuts: list[list[Cutout]], n_bins: int, ladder: Any, shared: tuple[str, ...]
-) -> CubeFold:
+def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, shared: tuple[str, ...]) -> Any:
     """Stack the folds of sources and datasets.
 
     Parameters
@@ -160,12 +173,17 @@ def stack_folds(
         `RadialShape` or `GridShape` per source and dataset.
     cuts
         Their pixels.
-    n_bins
-        Number of bins with counts after padding.
     ladder
         Returns the padded size of an axis.
     shared
         Fields of the shapes that are the same for all.
+
+    Returns
+    -------
+    folds
+        With nothing for ``bins``, see `fold_places`.
+    reached
+        Flat positions of the bins that each source reaches.
     """
     import jax
 
@@ -188,17 +206,17 @@ def stack_folds(
             "pixel": _grown(one["pixel"], reached),
             "energy": _grown(one["energy"], reached),
             "photons": _grown(photons, reached),
-            "bins": _places(one["bins"], reached, n_bins),
+            "bins": np.zeros(0, np.int32),
         }
 
     arrays = stacked([[padded(one) for one in row] for row in fields])
     first = shapes[0][0]
     shape = dataclasses.replace(stacked(shapes), **{name: getattr(first, name) for name in shared})
-    return CubeFold(shape=shape, psf_is_reco=is_reco, **arrays)
+    return CubeFold(shape=shape, psf_is_reco=is_reco, **arrays), [[one["bins"] for one in row] for row in fields]
 
 
 def fixed_fold(cut: Cutout) -> dict[str, np.ndarray]:
-    """Fold a source of fixed shape once: the fields of a `FixedFold`, with no padding."""
+    """Fold a source of fixed shape once: the fields of a `FixedFold`, with no padding; see `photon_fields`."""
     reached, pixel, energy = cut.photons()
     exposure, mask, image = cut.exposure, cut.mask, cut.image
     assert image is not None
@@ -210,22 +228,23 @@ def fixed_fold(cut: Cutout) -> dict[str, np.ndarray]:
         occupied = per_flux[pixel] * cut.edisp[:, energy].T
         total = (mask.astype(float).T @ per_flux) * cut.edisp.T
     np.subtract.at(total, energy, occupied)
-    places = np.full(len(cut.cube.occupied), -1)
-    places[reached] = np.arange(len(reached))
-    return {"occupied": occupied, "rest": total, "bins": places}
+    return {"occupied": occupied, "rest": total, "bins": reached}
 
 
-def stack_fixed(cuts: list[list[Cutout]], n_bins: int, ladder: Any) -> FixedFold:
+def stack_fixed(cuts: list[list[Cutout]], ladder: Any) -> Any:
     """Stack the folds of sources of fixed shape; see `stack_folds`."""
     fields = [[fixed_fold(cut) for cut in row] for row in cuts]
     size = ladder(max(len(one["occupied"]) for row in fields for one in row) or 1)
 
     def padded(one: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        occupied, bins = _grown(one["occupied"], size), _places(one["bins"], size, n_bins)
-        return {"occupied": occupied, "rest": one["rest"], "bins": bins}
+        return {
+            "occupied": _grown(one["occupied"], size),
+            "rest": one["rest"],
+            "bins": np.zeros(0, np.int32),
+        }
 
     done = [[padded(one) for one in row] for row in fields]
     arrays: dict[str, Any] = {
         key: np.stack([np.stack([one[key] for one in row]) for row in done]) for key in done[0][0]
     }
-    return FixedFold(**arrays)
+    return FixedFold(**arrays), [[one["bins"] for one in row] for row in fields]

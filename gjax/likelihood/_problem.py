@@ -22,6 +22,7 @@ from gjax.folding import (
     fixed_bins,
     fold_axes,
     fold_spectrum,
+    over_datasets,
     scaled_edges,
     source_image,
 )
@@ -138,11 +139,9 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
         if isinstance(folds, FixedFold):
-            return jax.vmap(fixed_bins)(flux, folds, bucket.sums)
-        model = fill(spatial, theta)
-        changes = _changes(spatial, folds)
-        fold_one = functools.partial(cube_bins, order=order)
-        return jax.vmap(fold_one, in_axes=(0, axes, None, None, 0))(flux, folds, model, changes, bucket.sums)
+            return over_datasets(fixed_bins, folds, flux, bucket.sums)
+        model = {"spatial": fill(spatial, theta), "changes": _changes(spatial, folds)}
+        return over_datasets(functools.partial(cube_bins, order=order, **model), folds, flux, bucket.sums)
 
     folds = group.folds[number]
     if isinstance(bucket, AbstractCubes) and folds is None:
