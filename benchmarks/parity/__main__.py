@@ -26,7 +26,10 @@ CASES = {
     "fermi_gc_3d": "Fermi-LAT at the Galactic centre above 10 GeV, beside Gammapy 2.1",
     "joint_scaling": "joint fits of 1 to 8 simulated cubes with a norm each, beside Gammapy 2.1",
     "round_trip": "a stacked cube and its models between gjax and Gammapy 2.1, both ways",
+    "maps": "excess and TS maps, profiles and smoothing of the Crab cube, pixel by pixel, with Gammapy 2.1 at work",
+    "simulate_cta": "sensitivity of CTA from its responses, beside Gammapy 2.1",
     "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
+    "models": "every spectral and spatial model at random parameters, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 

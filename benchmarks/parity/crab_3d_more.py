@@ -14,8 +14,9 @@ from benchmarks.parity.cubes import REASON, compare_cube_fit, compare_start, fre
 from benchmarks.parity.inputs import Inputs
 from benchmarks.parity.reference_recipe import ReferenceRecipe
 from benchmarks.parity.report import Report
-from gjax.datasets import MapDataset, correlated_significance
+from gjax.datasets import MapDataset
 from gjax.estimators import FluxPointsEstimator
+from gjax.stats import correlated_significance
 
 __all__ = [
     "compare_at_best",

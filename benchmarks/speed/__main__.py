@@ -27,6 +27,7 @@ CASES = {
     "cta_1dc_gc_3d": "three CTA runs on the Galactic centre from DL3 files to cubes and fits",
     "fermi_gc_3d": "a cube of Fermi-LAT at the Galactic centre, read and fitted",
     "hawc": "five cubes of HAWC around the Crab nebula, read and fitted",
+    "models": "value and gradient of every spectral model on 100 energies, beside Gammapy's value",
     "joint_scaling": "joint fits of 1 to 16 simulated cubes with a norm each",
 }
 

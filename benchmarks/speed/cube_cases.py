@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["CUBES", "FILES", "RECIPES", "SIMULATED", "background", "fits_of", "point", "simulated_models", "source"]
 
 #: How runs become cubes. Widths in deg; energies as (from, to, bins) in TeV; ``cutout`` is the width of a run.
+#: ``maps``: time excess and TS maps as well.
 RECIPES: dict[str, dict[str, Any]] = {
     "crab_3d": {
         "store": "hess-dl3-dr1",
@@ -26,6 +27,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "safe": {"methods": ["offset-max", "aeff-default"], "offset_max": "2.5 deg"},
         "exclusion": 0.3,
         "energy_min": None,
+        "maps": True,
     },
     "cta_1dc_gc_3d": {
         "store": "cta-1dc/index/gps",

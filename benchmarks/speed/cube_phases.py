@@ -37,6 +37,10 @@ def reduced(clock: Clock, arguments: Namespace, package: Any, recipe: dict[str, 
                 path = os.path.join(folder, f"cube.{ending}")
                 clock.call(f"write cube ({ending})", lambda p=path: package.write(stacked, p), slow)
                 clock.call(f"read cube ({ending})", lambda p=path: package.read(p, "stacked"), slow)
+        if recipe.get("maps"):
+            clock.call("excess map", lambda: package.excess_map(stacked), repeats)
+            # the reference takes minutes
+            clock.call("TS map", lambda: package.ts_map(stacked), 0 if package.NAME == "gammapy" else repeats)
     return {"stacked": [package.fitted(recipe, stacked)], "joint": package.to_fit_jointly(runs)}
 
 

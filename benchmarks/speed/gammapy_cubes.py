@@ -18,6 +18,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from gammapy.data import DataStore
 from gammapy.datasets import Datasets, MapDataset
+from gammapy.estimators import ExcessMapEstimator, TSMapEstimator
 from gammapy.makers import FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
 from gammapy.maps import MapAxis, WcsGeom
 from gammapy.modeling import Fit
@@ -101,6 +102,22 @@ def fitted(recipe: dict[str, Any], cube: MapDataset) -> MapDataset:
 def to_fit_jointly(runs: list[MapDataset]) -> list[MapDataset]:
     """Return the runs: a scaled background is a model here, and others take its place."""
     return runs
+
+
+# ---- maps ----
+
+
+def excess_map(cube: MapDataset) -> Any:
+    """Return excess and significance in discs of 0.1 deg and two bands."""
+    return ExcessMapEstimator("0.1 deg", energy_edges=[0.5, 2, 50] * u.TeV).run(cube)
+
+
+def ts_map(cube: MapDataset) -> Any:
+    """Return the TS map of a point source with a power law, in one band of all energy bins."""
+    spectrum = library.PowerLawSpectralModel(index=2.6, amplitude="3e-11 cm-2 s-1 TeV-1")
+    model = library.SkyModel(spectral_model=spectrum, spatial_model=library.PointSpatialModel(), name="k")
+    options = {"kernel_width": "0.6 deg", "energy_edges": [0.5, 50] * u.TeV, "sum_over_energy_groups": False}
+    return TSMapEstimator(model, **options).run(cube)
 
 
 def write(dataset: MapDataset, path: str) -> None:

@@ -8,18 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import astropy.units as u
 import jax
 import numpy as np
 
 import gjax
 from benchmarks.parity import cube_inputs
 from gjax.datasets import Datasets, MapDataset
+from gjax.estimators import ExcessMapEstimator, TSMapEstimator
 from gjax.likelihood import hessian
 from gjax.likelihood import statistic as statistic_of_problem
+from gjax.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
 
 __all__ = [
     "NAME",
     "covariance",
+    "excess_map",
     "fit",
     "fitted",
     "freeze",
@@ -34,6 +38,7 @@ __all__ = [
     "statistic",
     "summary",
     "to_fit_jointly",
+    "ts_map",
     "value_and_gradient",
     "versions",
     "write",
@@ -76,6 +81,21 @@ def stack(recipe: dict[str, Any], runs: tuple[list[MapDataset], list[MapDataset]
 def to_fit_jointly(runs: tuple[list[MapDataset], list[MapDataset]]) -> list[MapDataset]:
     """Return the runs before scaling: a joint fit has norms of its own."""
     return runs[0]
+
+
+# ---- maps ----
+
+
+def excess_map(cube: MapDataset) -> Any:
+    """Return excess and significance in discs of 0.1 deg and two bands."""
+    return ExcessMapEstimator("0.1 deg", energy_edges=[0.5, 2, 50] * u.TeV).run(cube)
+
+
+def ts_map(cube: MapDataset) -> Any:
+    """Return the TS map of a point source with a power law, in one band of all energy bins."""
+    spectrum = PowerLawSpectralModel(index=2.6, amplitude="3e-11 cm-2 s-1 TeV-1")
+    model = SkyModel(spectrum, PointSpatialModel(), name="k")
+    return TSMapEstimator(model, kernel_width="0.6 deg", energy_edges=[0.5, 50] * u.TeV).run(cube)
 
 
 def write(dataset: MapDataset, path: str) -> None:

@@ -88,14 +88,6 @@ def draw_counts(result: AnalysisResult, models: Any, progress: bool) -> str:
     return "counts_map.png"
 
 
-def _full_covariance(fit: Any) -> np.ndarray:
-    """Covariance over all parameters, zero for those that are frozen."""
-    full = np.zeros((fit.table.size, fit.table.size))
-    free = np.flatnonzero(fit.table.free)
-    full[np.ix_(free, free)] = fit.covariance
-    return full
-
-
 def fit_models(result: AnalysisResult, models: Any, progress: bool) -> str:
     """Fit, write model, parameters and covariance."""
     from astropy.table import Table
@@ -111,7 +103,7 @@ def fit_models(result: AnalysisResult, models: Any, progress: bool) -> str:
     result.likelihood = gjax.Likelihood(list(result.datasets), models)
     fit = result.fit = result.likelihood.fit()
     path = result.out / "model.yaml"
-    fit.models.write(path, overwrite=True, covariance=_full_covariance(fit))
+    fit.models.write(path, overwrite=True)
     result.files["model"] = path
     write_table(result, "parameters", fit.to_table())
     columns = {"name": list(fit.free_names), **dict(zip(fit.free_names, np.asarray(fit.covariance).T))}

@@ -4,9 +4,6 @@ from gjax.datasets._flux_reference import reference_fluxes as reference_fluxes
 from gjax.datasets._map_geoms import create_map_dataset_geoms as create_map_dataset_geoms
 from gjax.datasets._map_residuals import map_residuals as map_residuals
 from gjax.datasets._map_to_spectrum import map_to_spectrum as map_to_spectrum
-from gjax.datasets._significance import cash_significance as cash_significance
-from gjax.datasets._significance import correlated_significance as correlated_significance
-from gjax.datasets._significance import li_ma_significance as li_ma_significance
 from gjax.datasets._stack_datasets import stack_datasets as stack_datasets
 from gjax.datasets.collection import Datasets as Datasets
 from gjax.datasets.flux_points import FluxPoints as FluxPoints

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from gjax.datasets._map_fields import any_energy
-from gjax.datasets._significance import cash_significance, li_ma_significance, null_background, null_wstat
+from gjax.stats._significance import cash_significance, li_ma_significance, null_background, null_wstat
 
 __all__ = ["info_dict", "info_table"]
 

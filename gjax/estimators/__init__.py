@@ -1,3 +1,19 @@
-"""Questions asked of a likelihood: flux points (light curves, maps and sensitivities join them here)."""
+"""Questions asked of data and likelihoods: flux points, maps of significance and flux, profiles, sensitivities."""
 
+from gjax.estimators._inputs import estimate_exposure_reco_energy as estimate_exposure_reco_energy
+from gjax.estimators.asmooth import ASmoothMapEstimator as ASmoothMapEstimator
+from gjax.estimators.excess import ExcessMapEstimator as ExcessMapEstimator
+from gjax.estimators.flux_maps import FluxMaps as FluxMaps
 from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimator
+from gjax.estimators.flux_profile import FluxProfile as FluxProfile
+from gjax.estimators.flux_profile import FluxProfileEstimator as FluxProfileEstimator
+from gjax.estimators.peaks import find_peaks as find_peaks
+from gjax.estimators.peaks import find_peaks_in_flux_map as find_peaks_in_flux_map
+from gjax.estimators.profile_regions import (
+    make_concentric_annulus_sky_regions as make_concentric_annulus_sky_regions,
+)
+from gjax.estimators.profile_regions import (
+    make_orthogonal_rectangle_sky_regions as make_orthogonal_rectangle_sky_regions,
+)
+from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
+from gjax.estimators.ts_map import TSMapEstimator as TSMapEstimator

@@ -11,7 +11,7 @@ import numpy as np
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum
-from gjax.models import Models, parameter_qtable
+from gjax.models import Models, panel_edges, parameter_qtable
 from gjax.parameters import ParameterTable, fill
 from gjax.units import DNDE, attach_unit, to_canonical
 
@@ -112,8 +112,8 @@ class FitResult:
 
     @property
     def models(self) -> Models:
-        """The models with values and errors of the fit."""
-        return self.likelihood.models
+        """The models with values, errors and covariance of the fit."""
+        return Models(self.likelihood.models, covariance=self.full_covariance)
 
     @property
     def table(self) -> ParameterTable:
@@ -135,6 +135,14 @@ class FitResult:
         """Covariance of the free parameters in their units, in the order of `free_names`."""
         scale = self.likelihood.scale
         return self.x_covariance[: self.n_free, : self.n_free] * np.outer(scale, scale)
+
+    @property
+    def full_covariance(self) -> np.ndarray:
+        """Covariance of all parameters in the order of the table; zero for those that were not free."""
+        size = self.table.size
+        full, free = np.zeros((size, size)), np.flatnonzero(self.table.free)
+        full[np.ix_(free, free)] = self.covariance
+        return full
 
     @property
     def correlation(self) -> np.ndarray:
@@ -330,15 +338,72 @@ class FitResult:
 
     def flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
         """Return the photon flux of a source between two energies and its error."""
-        low, high = (jax.device_put(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        value, error = self.propagate(lambda model: model.integrate(low, high, nodes=64), source)
-        return attach_unit(value, "s-1 cm-2"), attach_unit(error, "s-1 cm-2")
+        return self._integral(source, energy_min, energy_max, "integrate", "s-1 cm-2")
 
     def energy_flux(self, source: str, energy_min: Any, energy_max: Any) -> tuple[Any, Any]:
         """Return the energy flux of a source between two energies and its error."""
-        low, high = (jax.device_put(to_canonical(e, "TeV", "energy")) for e in (energy_min, energy_max))
-        value, error = self.propagate(lambda model: model.integrate_energy(low, high, nodes=64), source)
-        return attach_unit(value, "TeV s-1 cm-2"), attach_unit(error, "TeV s-1 cm-2")
+        return self._integral(source, energy_min, energy_max, "integrate_energy", "TeV s-1 cm-2")
+
+    def _integral(self, source: str, energy_min: Any, energy_max: Any, method: str, unit: str) -> tuple[Any, Any]:
+        low, high = (to_canonical(e, "TeV", "energy") for e in (energy_min, energy_max))
+        kinks = self.models[source].spectral_model.filled().kinks()
+        edges = jax.device_put(panel_edges(low, high, kinks))
+        value, error = self.propagate(lambda m: getattr(m, method)(edges[..., :-1], edges[..., 1:]).sum(-1), source)
+        return attach_unit(value, unit), attach_unit(error, unit)
+
+    def spectral_index(self, source: str, energy: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the local index -d ln(dN/dE) / d ln E of a source and its error at energies (Quantity)."""
+        at = jax.device_put(np.asarray(to_canonical(energy, "TeV", "energy"), float))
+        return self.propagate(lambda model: model.local_index(at), source)
+
+    def pivot_energy(self, source: str, energy_min: Any = None, energy_max: Any = None) -> Any:
+        """Return the energy (Quantity) at which the relative error of a source's flux is smallest.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+        energy_min, energy_max
+            Where to search; the default is a factor 20 around the reference energy of the model, or 1 TeV.
+
+        Returns
+        -------
+        energy
+            NaN if the relative error is smallest at an end, or is the same everywhere.
+        """
+        reference = getattr(getattr(self.models[source].spectral_model, "reference", None), "value", 1.0)
+        low = reference / 20 if energy_min is None else to_canonical(energy_min, "TeV", "energy_min")
+        high = reference * 20 if energy_max is None else to_canonical(energy_max, "TeV", "energy_max")
+        ends = np.log([float(low), float(high)])
+        for _ in range(2):  # coarse, then fine between the neighbours of the smallest
+            grid = np.linspace(ends[0], ends[1], 401)
+            at = jax.device_put(np.exp(grid))
+            value, error = self.propagate(lambda model, at=at: model.evaluate(at), source)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                relative = np.nan_to_num(error / np.abs(value), nan=np.inf)
+            i = int(np.argmin(relative))
+            if not 0 < i < 400 or not np.ptp(relative[np.isfinite(relative)]) > 1e-12 * relative[i]:
+                return attach_unit(np.nan, "TeV")
+            ends = grid[[i - 1, i + 1]]
+        return attach_unit(np.exp(grid[i]), "TeV")
+
+    def plot_error(self, source: str, energy_bounds: Any, ax: Any = None, **options: Any) -> Any:
+        """Plot the spectrum of a source with its error band on a matplotlib axis and return the axis.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+        energy_bounds
+            Lowest and highest energy.
+        ax
+            Axes; a new one if None.
+        options
+            Given to `gjax.plot.plot_spectrum_error`, for instance ``sed_type``: "dnde", "e2dnde", "flux" or "eflux".
+        """
+        from gjax.plot import plot_spectrum_error
+
+        return plot_spectrum_error(self, source, energy_bounds, ax=ax, **options)
 
 
 def degenerate(fisher: np.ndarray, names: list[str]) -> list[str]:

@@ -6,14 +6,37 @@ from gjax.models._background import dataset_skeleton as dataset_skeleton
 from gjax.models._compound import CompoundSpectralModel as CompoundSpectralModel
 from gjax.models._compound import ConstantSpectralModel as ConstantSpectralModel
 from gjax.models._compound import ScaleSpectralModel as ScaleSpectralModel
-from gjax.models._curved import ExpCutoffPowerLawSpectralModel as ExpCutoffPowerLawSpectralModel
+from gjax.models._curved import LogParabola2SpectralModel as LogParabola2SpectralModel
+from gjax.models._curved import LogParabolaNormSpectralModel as LogParabolaNormSpectralModel
 from gjax.models._curved import LogParabolaSpectralModel as LogParabolaSpectralModel
+from gjax.models._cutoff import ExpCutoffPowerLaw3FGLSpectralModel as ExpCutoffPowerLaw3FGLSpectralModel
+from gjax.models._cutoff import ExpCutoffPowerLawNormSpectralModel as ExpCutoffPowerLawNormSpectralModel
+from gjax.models._cutoff import ExpCutoffPowerLawSpectralModel as ExpCutoffPowerLawSpectralModel
+from gjax.models._cutoff_fermi import SuperExpCutoffPowerLaw3FGLSpectralModel as SuperExpCutoffPowerLaw3FGLSpectralModel
+from gjax.models._cutoff_fermi import (
+    SuperExpCutoffPowerLaw4FGLDR3SpectralModel as SuperExpCutoffPowerLaw4FGLDR3SpectralModel,
+)
+from gjax.models._cutoff_fermi import SuperExpCutoffPowerLaw4FGLSpectralModel as SuperExpCutoffPowerLaw4FGLSpectralModel
+from gjax.models._dark_matter import DarkMatterAnnihilationSpectralModel as DarkMatterAnnihilationSpectralModel
+from gjax.models._dark_matter import DarkMatterDecaySpectralModel as DarkMatterDecaySpectralModel
+from gjax.models._dark_matter import PrimaryFlux as PrimaryFlux
+from gjax.models._ebl import EBL_DATA_BUILTIN as EBL_DATA_BUILTIN
+from gjax.models._ebl import EBLAbsorptionNormSpectralModel as EBLAbsorptionNormSpectralModel
+from gjax.models._gaussian import GaussianSpectralModel as GaussianSpectralModel
+from gjax.models._gaussian import LogGaussianSpectralModel as LogGaussianSpectralModel
+from gjax.models._listing import list as list
+from gjax.models._parts import AbstractModelPart as AbstractModelPart
+from gjax.models._parts import model_part_class as model_part_class
+from gjax.models._piecewise import PiecewiseNormSpectralModel as PiecewiseNormSpectralModel
 from gjax.models._pixels import PixelNodes as PixelNodes
 from gjax.models._power_law import BrokenPowerLawSpectralModel as BrokenPowerLawSpectralModel
 from gjax.models._power_law import PowerLaw2SpectralModel as PowerLaw2SpectralModel
 from gjax.models._power_law import PowerLawNormSpectralModel as PowerLawNormSpectralModel
 from gjax.models._power_law import PowerLawSpectralModel as PowerLawSpectralModel
 from gjax.models._power_law import SmoothBrokenPowerLawSpectralModel as SmoothBrokenPowerLawSpectralModel
+from gjax.models._reference_spectra import MeyerCrabSpectralModel as MeyerCrabSpectralModel
+from gjax.models._reference_spectra import create_cosmic_ray_spectral_model as create_cosmic_ray_spectral_model
+from gjax.models._reference_spectra import create_crab_spectral_model as create_crab_spectral_model
 from gjax.models._sky import InstrumentModel as InstrumentModel
 from gjax.models._sky import Models as Models
 from gjax.models._sky import SkyModel as SkyModel
@@ -34,7 +57,10 @@ from gjax.models._spatial_shell import Shell2SpatialModel as Shell2SpatialModel
 from gjax.models._spatial_shell import ShellSpatialModel as ShellSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel as TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel as AbstractSpectralModel
+from gjax.models._spectral import declared_parameters as declared_parameters
 from gjax.models._spectral import spectral_model_class as spectral_model_class
 from gjax.models._spectral import spectral_models as spectral_models
+from gjax.models._spectral_face import panel_edges as panel_edges
 from gjax.models._template import TemplateSpectralModel as TemplateSpectralModel
 from gjax.models._template import create_fermi_isotropic_diffuse_model as create_fermi_isotropic_diffuse_model
+from gjax.models._template_nd import TemplateNDSpectralModel as TemplateNDSpectralModel

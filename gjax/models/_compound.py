@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import operator as python_operator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.models._integrate import gauss_legendre
+from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.parameters import ParameterField, parameter
-from gjax.units import DNDE
+from gjax.parameters import Parameter, ParameterField, parameter
+from gjax.units import DNDE, to_canonical
 
-__all__ = ["CompoundSpectralModel", "ConstantSpectralModel", "ScaleSpectralModel"]
+__all__ = ["CompoundSpectralModel", "ConstantSpectralModel", "ScaleSpectralModel", "combine"]
 
-_OPERATORS = ("add", "sub", "mul")
+_OPERATORS = ("add", "sub", "mul", "truediv")
 
 
 class ConstantSpectralModel(AbstractSpectralModel):
@@ -47,14 +47,15 @@ class ConstantSpectralModel(AbstractSpectralModel):
 
 
 class CompoundSpectralModel(AbstractSpectralModel):
-    """Sum, difference or product of two models (written with ``+ - *``).
+    """Sum, difference, product or ratio of two models (written with ``+ - * /``).
 
     Parameters
     ----------
     model1, model2
-        The two models. A sum needs two of the same unit; in a product one of the two must be dimensionless.
+        The two models. A sum needs two of the same unit; in a product one of the two must be dimensionless; what
+        divides must be dimensionless, or of the unit of the other.
     operator
-        "add", "sub" or "mul".
+        "add", "sub", "mul" or "truediv".
 
     Raises
     ------
@@ -82,12 +83,16 @@ class CompoundSpectralModel(AbstractSpectralModel):
             raise ValueError(
                 "a product needs a dimensionless model (such as PowerLawNormSpectralModel): both are fluxes"
             )
-        if self.operator != "mul" and units[0] != units[1]:
+        if self.operator == "truediv" and units[1] not in ("", units[0]):
+            raise ValueError("a ratio needs a dimensionless divisor, or two models of the same unit")
+        if self.operator in ("add", "sub") and units[0] != units[1]:
             raise ValueError("a sum needs two models of the same unit: one is a flux, the other dimensionless")
 
     @property
     def unit(self) -> str:  # type: ignore[override]
         """Unit of `evaluate`."""
+        if self.operator == "truediv" and self.model2.unit:
+            return ""
         return self.model1.unit or self.model2.unit
 
     def evaluate(self, energy: Array) -> Array:
@@ -97,13 +102,16 @@ class CompoundSpectralModel(AbstractSpectralModel):
         if self.operator in ("add", "sub"):
             parts = (model.integrate(energy_min, energy_max, nodes) for model in (self.model1, self.model2))
             return getattr(python_operator, self.operator)(*parts)
-        return gauss_legendre(self.evaluate, energy_min, energy_max, nodes)
+        return self._quadrature(self.evaluate, energy_min, energy_max, nodes)
 
     def integrate_energy(self, energy_min: Array, energy_max: Array, nodes: int = 8) -> Array:
         if self.operator in ("add", "sub"):
             parts = (model.integrate_energy(energy_min, energy_max, nodes) for model in (self.model1, self.model2))
             return getattr(python_operator, self.operator)(*parts)
-        return gauss_legendre(lambda energy: energy * self.evaluate(energy), energy_min, energy_max, nodes)
+        return self._quadrature(lambda energy: energy * self.evaluate(energy), energy_min, energy_max, nodes)
+
+    def file_fields(self) -> dict[str, Any]:
+        return {"model1": self.model1, "model2": self.model2, "operator": self.operator}
 
 
 class ScaleSpectralModel(AbstractSpectralModel):
@@ -140,3 +148,37 @@ class ScaleSpectralModel(AbstractSpectralModel):
 
     def integrate_energy(self, energy_min: Array, energy_max: Array, nodes: int = 8) -> Array:
         return self.norm * self.model.integrate_energy(energy_min, energy_max, nodes)
+
+
+def combine(model: AbstractSpectralModel, other: Any, operator: str, is_swapped: bool) -> AbstractSpectralModel:
+    """Return what ``model operator other`` makes, or ``other operator model`` if they are swapped.
+
+    Numbers become frozen parameters: a product with one is a `ScaleSpectralModel`, a sum of a factor and a number has
+    a `PowerLawNormSpectralModel`, and a sum of a flux and a Quantity a `ConstantSpectralModel`.
+
+    Raises
+    ------
+    TypeError
+        If the other is neither a model nor a number.
+    ValueError
+        If the units do not go together.
+    """
+    made: AbstractSpectralModel
+    if isinstance(other, AbstractSpectralModel):
+        made = other
+    elif hasattr(other, "to_value") or (isinstance(other, int | float) and (model.unit == "" or operator == "mul")):
+        number = float(to_canonical(other, "" if operator in ("mul", "truediv") else model.unit, "a spectral model"))
+        if operator == "mul":
+            return ScaleSpectralModel(model, Parameter(number, frozen=True))
+        made = _constant(number, "" if operator == "truediv" else model.unit)
+    elif isinstance(other, int | float) and operator == "truediv" and not is_swapped:
+        return ScaleSpectralModel(model, Parameter(1 / other, frozen=True))
+    else:
+        raise TypeError(f"a spectral model cannot be combined by {operator!r} with {type(other).__name__}")
+    return CompoundSpectralModel(made, model, operator) if is_swapped else CompoundSpectralModel(model, made, operator)
+
+
+def _constant(number: float, unit: str) -> AbstractSpectralModel:
+    if unit == "":
+        return PowerLawNormSpectralModel(norm=Parameter(number, frozen=True))
+    return ConstantSpectralModel(Parameter(number, unit, frozen=True))

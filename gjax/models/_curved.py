@@ -1,17 +1,19 @@
-"""Log parabola and exponential cutoff."""
+"""Log parabolas."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.models._integrate import bounded_exp
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.parameters import ParameterField, parameter
-from gjax.units import DNDE
+from gjax.units import DNDE, attach_unit
 
-__all__ = ["ExpCutoffPowerLawSpectralModel", "LogParabolaSpectralModel"]
+__all__ = ["LogParabola2SpectralModel", "LogParabolaNormSpectralModel", "LogParabolaSpectralModel"]
 
 
 class LogParabolaSpectralModel(AbstractSpectralModel):
@@ -31,8 +33,8 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
     Examples
     --------
     >>> model = LogParabolaSpectralModel(amplitude="4e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.3, beta=0.2)
-    >>> print(model("1 TeV").round(13))
-    4e-11 1 / (TeV s cm2)
+    >>> print(model("1 TeV").round(13), model.e_peak.round(3))
+    4e-11 1 / (TeV s cm2) 0.472 TeV
     """
 
     tag: ClassVar[str] = "lp"
@@ -44,46 +46,99 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
     @classmethod
     def from_log10(cls, amplitude: Any, reference: Any, alpha: Any, beta: float) -> LogParabolaSpectralModel:
         """Build the model from a curvature that multiplies the decimal logarithm."""
-        return cls(amplitude, reference, alpha, beta / jnp.log(10.0).item())
+        return cls(amplitude, reference, alpha, beta / math.log(10.0))
+
+    @property
+    def e_peak(self) -> Any:
+        """Energy of the largest E² dN/dE (Quantity); NaN if the curvature is not positive."""
+        alpha, beta = self.alpha.value, self.beta.value
+        shift = (2 - alpha) / (2 * beta) if beta > 0 else math.nan
+        return attach_unit(self.reference.value * math.exp(shift), "TeV")
 
     def evaluate(self, energy: Array) -> Array:
         x = jnp.log(energy / self.reference)
-        return self.amplitude * jnp.exp(-(self.alpha + self.beta * x) * x)
+        return self.amplitude * bounded_exp(-(self.alpha + self.beta * x) * x)
 
 
-class ExpCutoffPowerLawSpectralModel(AbstractSpectralModel):
-    r"""Power law with exponential cutoff :math:`\phi_0 (E/E_0)^{-\Gamma} \exp(-(\lambda E)^\alpha)`.
+class LogParabola2SpectralModel(AbstractSpectralModel):
+    r"""Log parabola :math:`\phi_0 (E/E_0)^{-\alpha-\beta\ln(E/E_s)}`, whose curvature counts from an energy of its own.
 
     Parameters
     ----------
-    index
-        Spectral index Γ.
     amplitude
-        Flux scale φ0 [TeV-1 s-1 cm-2].
+        Flux φ0 at the reference energy [TeV-1 s-1 cm-2].
     reference
         Reference energy E0 [TeV].
-    lambda_
-        Inverse cutoff energy λ [TeV-1]; 0 is no cutoff, and below 0 the exponent changes sign.
-    alpha
-        Sharpness of the cutoff.
+    alpha, beta
+        Index and curvature (natural logarithm).
+    escale
+        Energy Es [TeV].
 
     Examples
     --------
-    >>> model = ExpCutoffPowerLawSpectralModel(index=2.0, lambda_="0 TeV-1")
-    >>> print(model("1 TeV").round(15))
+    >>> model = LogParabola2SpectralModel(reference="1 TeV", alpha=2.3, beta=0.2, escale="2 TeV")
+    >>> print(model("1 TeV").round(14))
     1e-12 1 / (TeV s cm2)
     """
 
-    tag: ClassVar[str] = "ecpl"
-    index: ParameterField = parameter(1.5)
+    tag: ClassVar[str] = "lp2"
     amplitude: ParameterField = parameter(1e-12, DNDE)
-    reference: ParameterField = parameter(1.0, "TeV", constant=True)
-    lambda_: ParameterField = parameter(0.1, "TeV-1")
-    alpha: ParameterField = parameter(1.0, frozen=True)
+    reference: ParameterField = parameter(10.0, "TeV", constant=True)
+    alpha: ParameterField = parameter(2.0)
+    beta: ParameterField = parameter(1.0)
+    escale: ParameterField = parameter(1.0, "TeV", constant=True)
+
+    @classmethod
+    def from_log10(
+        cls, amplitude: Any, reference: Any, alpha: Any, beta: float, escale: Any
+    ) -> LogParabola2SpectralModel:
+        """Build the model from a curvature that multiplies the decimal logarithm."""
+        return cls(amplitude, reference, alpha, beta / math.log(10.0), escale)
+
+    @property
+    def e_peak(self) -> Any:
+        """Energy of the largest E² dN/dE (Quantity); NaN if the curvature is not positive."""
+        alpha, beta = self.alpha.value, self.beta.value
+        if beta <= 0:
+            return attach_unit(math.nan, "TeV")
+        centre = math.sqrt(self.reference.value * self.escale.value)
+        return attach_unit(centre * math.exp((2 - alpha) / (2 * beta)), "TeV")
 
     def evaluate(self, energy: Array) -> Array:
-        # (lambda E)^alpha as lambda E |lambda E|^(alpha - 1): finite derivatives in lambda and alpha at lambda = 0
-        depth = self.lambda_ * energy
-        size = jnp.where(depth == 0, 1.0, jnp.abs(depth))
-        cutoff = depth * jnp.exp((self.alpha - 1) * jnp.log(size))
-        return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference) - cutoff)
+        index = self.alpha + self.beta * jnp.log(energy / self.escale)
+        return self.amplitude * bounded_exp(-index * jnp.log(energy / self.reference))
+
+
+class LogParabolaNormSpectralModel(AbstractSpectralModel):
+    r"""Dimensionless log parabola :math:`n (E/E_0)^{-\alpha-\beta\ln(E/E_0)}`, to multiply another model with.
+
+    Parameters
+    ----------
+    norm
+        Factor n at the reference energy.
+    reference
+        Reference energy E0 [TeV].
+    alpha, beta
+        Index and curvature (natural logarithm).
+
+    Examples
+    --------
+    >>> print(LogParabolaNormSpectralModel(norm=2)("3 TeV").round(12))
+    2.0
+    """
+
+    tag: ClassVar[str] = "lp-norm"
+    unit: ClassVar[str] = ""
+    norm: ParameterField = parameter(1.0)
+    reference: ParameterField = parameter(10.0, "TeV", constant=True)
+    alpha: ParameterField = parameter(0.0)
+    beta: ParameterField = parameter(0.0)
+
+    @classmethod
+    def from_log10(cls, norm: Any, reference: Any, alpha: Any, beta: float) -> LogParabolaNormSpectralModel:
+        """Build the model from a curvature that multiplies the decimal logarithm."""
+        return cls(norm, reference, alpha, beta / math.log(10.0))
+
+    def evaluate(self, energy: Array) -> Array:
+        x = jnp.log(energy / self.reference)
+        return self.norm * bounded_exp(-(self.alpha + self.beta * x) * x)

@@ -10,12 +10,13 @@ import numpy as np
 
 from gjax.errors import ConfigError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel
+from gjax.models._parts import is_model_part, model_part_class
+from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
-from gjax.models._spectral import AbstractSpectralModel, spectral_model_class
-from gjax.models._to_dict import parameter_fields
+from gjax.models._spectral import declared_parameters, spectral_model_class
 from gjax.parameters import Affine, Parameter, prior_from_dict
 from gjax.units import equal_units
 
@@ -76,23 +77,42 @@ class _Links:
         return models.replace_parameters({id(p): self.found[label] for label, (p, _) in self.pending.items()})
 
 
+class _Rows:
+    """The rows of parameters of one model in a file."""
+
+    def __init__(self, rows: Any, where: str, owner: str, links: _Links) -> None:
+        if not isinstance(rows, list):
+            raise ConfigError(f"{where}.parameters: expected a list, got {type(rows).__name__}")
+        for row in rows:
+            _check_keys(row, _PARAMETER_KEYS, f"{where}.parameters")
+        self._rows, self._where, self._owner, self._links = rows, where, owner, links
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters in order."""
+        return [str(row.get("name")) for row in self._rows]
+
+    @property
+    def linked(self) -> bool:
+        """Whether any of them has a link."""
+        return any(row.get("link") is not None for row in self._rows)
+
+    def read(self, declared: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+        """Return the parameters by name; ``declared`` says which there may be, with unit and defaults."""
+        found: dict[str, Any] = {}
+        for row in self._rows:
+            name = row.get("name")
+            if name not in declared:
+                known = ", ".join(declared) or "none"
+                raise ConfigError(f"{self._where}: {self._owner} has no parameter {name!r}; it has: {known}")
+            if name in found:
+                raise ConfigError(f"{self._where}: parameter {name!r} is given twice")
+            found[name] = _linked_parameter(row, *declared[name], f"{self._where}.{name}", self._links)
+        return found
+
+
 def _parameters_from_list(rows: Any, cls: type, where: str, links: _Links) -> dict[str, Any]:
-    if not isinstance(rows, list):
-        raise ConfigError(f"{where}.parameters: expected a list, got {type(rows).__name__}")
-    fields = getattr(cls, "__dataclass_fields__", {})
-    found: dict[str, Any] = {}
-    for row in rows:
-        _check_keys(row, _PARAMETER_KEYS, f"{where}.parameters")
-        name = row.get("name")
-        if name not in parameter_fields(cls):
-            raise ConfigError(
-                f"{where}: {cls.__name__} has no parameter {name!r}; it has: {', '.join(parameter_fields(cls))}"
-            )
-        if name in found:
-            raise ConfigError(f"{where}: parameter {name!r} is given twice")
-        converter = fields[name].metadata["converter"]
-        found[name] = _linked_parameter(row, converter.unit, converter.options, f"{where}.{name}", links)
-    return found
+    return _Rows(rows, where, cls.__name__, links).read(declared_parameters(cls))
 
 
 def _linked_parameter(
@@ -152,32 +172,32 @@ def _one_parameter(
         raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
 
 
-def _spectral_from_dict(data: Any, where: str, links: _Links) -> AbstractSpectralModel:
+def _spectral_from_dict(data: Any, where: str, links: _Links, *, is_spectral: bool = True) -> Any:
     if not isinstance(data, Mapping) or "type" not in data:
         raise ConfigError(f"{where}: expected a mapping with a 'type'")
     try:
-        cls = spectral_model_class(data["type"])
+        find = spectral_model_class if is_spectral else model_part_class
+        cls: Any = find(data["type"])
     except KeyError as error:
         raise ConfigError(f"{where}.type: {error.args[0]}") from error
-    fields = getattr(cls, "__dataclass_fields__", {})
-    others = [name for name in fields if name not in parameter_fields(cls) and name != "unit"]
-    allowed = ("type", "parameters", *others)
-    _check_keys(data, allowed, where)
-    options: dict[str, Any] = _parameters_from_list(data.get("parameters", []), cls, where, links)
-    for name in others:
-        if name in data:
-            options[name] = _field_from_dict(data[name], f"{where}.{name}", links)
+    _check_keys(data, ("type", "parameters", *cls.file_keys()), where)
+    rows = _Rows(data.get("parameters") or [], where, cls.__name__, links)
+    given = {key: _field_from_dict(data[key], f"{where}.{key}", links) for key in cls.file_keys() if key in data}
     try:
-        return cls(**options)
+        return cls.from_file(given, rows)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {error}") from error
+        message = str(error)
+        raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
 
 
 def _field_from_dict(value: Any, where: str, links: _Links) -> Any:
+    if isinstance(value, list):
+        return [_field_from_dict(item, f"{where}[{number}]", links) for number, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     if "data" not in value:
-        return _spectral_from_dict(value, where, links)
+        is_spectral = "type" not in value or not is_model_part(value["type"])
+        return _spectral_from_dict(value, where, links, is_spectral=is_spectral)
     _check_keys(value, ("data", "unit"), where)
     import astropy.units as u
 
@@ -258,7 +278,15 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
         if "filename" not in component:
             raise ConfigError(f"{where}: no filename given")
         return TemplateNPredModel.read(component["filename"], spectrum, name=name, datasets_names=names)
-    found = _parameters_from_list(component.get("parameters", []), FoVBackgroundModel, where, links)
+    rows = component.get("parameters", [])
+    if spectrum is None and isinstance(rows, list):
+        # files of old have the norm and its tilt here
+        ours = declared_parameters(PowerLawNormSpectralModel)
+        old = [row for row in rows if isinstance(row, Mapping) and row.get("name") in ours]
+        rows = [row for row in rows if row not in old]
+        if old:
+            spectrum = _spectral_from_dict({"type": "PowerLawNormSpectralModel", "parameters": old}, where, links)
+    found = _parameters_from_list(rows, FoVBackgroundModel, where, links)
     if spectrum is not None:
         found["spectral_model"] = spectrum
     return FoVBackgroundModel(names, name=str(component.get("name", "")), spatial_model=shape, **found)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["expm1_ratio", "gauss_legendre", "power_law_integral"]
+__all__ = [
+    "bounded_exp",
+    "expm1_ratio",
+    "expm1_ratio2",
+    "gauss_legendre",
+    "local_index",
+    "power_law_integral",
+    "split_at",
+]
 
 
 def expm1_ratio(x: Array) -> Array:
@@ -24,6 +34,38 @@ def expm1_ratio(x: Array) -> Array:
     for k in range(10, 1, -1):
         series = 1.0 + near / k * series
     return jnp.where(is_small, series, jnp.expm1(safe) / safe)
+
+
+def expm1_ratio2(x: Array) -> Array:
+    """Return ``(exp(x) - 1 - x) / x**2``, smooth to second order through ``x = 0``, where it is 1/2."""
+    is_small = jnp.abs(x) < 1.0
+    safe = jnp.where(is_small, 2.0, x)
+    near = jnp.where(is_small, x, 0.0)
+    series = 1.0 + near / 18
+    for k in range(17, 2, -1):
+        series = 1.0 + near / k * series
+    return jnp.where(is_small, 0.5 * series, (jnp.expm1(safe) - safe) / safe**2)
+
+
+def bounded_exp(x: Array, part: float = 0.5) -> Array:
+    """Return ``exp(x)``, constant where the result would come near to the largest number.
+
+    Beyond that, products with a flux of zero were NaN, in value or gradient.
+
+    Parameters
+    ----------
+    x
+        Exponent.
+    part
+        Where to stop, as a part of the largest exponent of the precision (to base 2, which leaves room for products).
+    """
+    return jnp.exp(jnp.minimum(x, part * float(jnp.finfo(jnp.result_type(x, float)).maxexp)))
+
+
+def local_index(function: Callable[[Array], Array], energy: Array) -> Array:
+    """Return the local index -d ln f / d ln E of a function of energy."""
+    value, slope = jax.jvp(function, (energy,), (energy,))
+    return 0.0 - slope / value
 
 
 def power_law_integral(slope: Array, log_min: Array, log_max: Array) -> Array:
@@ -46,3 +88,29 @@ def gauss_legendre(function: Callable[[Array], Array], energy_min: Array, energy
     half = 0.5 * (log_max - log_min)
     energy = jnp.exp(0.5 * (log_max + log_min) + half * x.astype(dtype))
     return jnp.sum(function(energy) * energy * half * weight.astype(dtype), axis=-1)
+
+
+def split_at(
+    integral: Callable[[Array, Array], Array], energy_min: Array, energy_max: Array, kinks: Any, most: int = 100
+) -> Array:
+    """Integrate bin by bin, in two parts where a kink of the integrand lies inside of the bin.
+
+    Parameters
+    ----------
+    integral
+        Takes lower and upper edges.
+    energy_min, energy_max
+        Edges of the bins [TeV].
+    kinks
+        Energies [TeV] at which the integrand has no derivative. Of several in a bin the lowest counts.
+    most
+        A table with more kinks than this is as fine as the bins: nothing is split.
+    """
+    number = jnp.shape(kinks)[0]
+    if not 0 < number <= most:
+        return integral(energy_min, energy_max)
+    kinks = jnp.sort(jnp.asarray(kinks, jnp.result_type(energy_min)))
+    first = jnp.minimum(jnp.searchsorted(kinks, energy_min, side="right"), number - 1)
+    cut = kinks[first]
+    cut = jnp.where((cut > energy_min) & (cut < energy_max), cut, energy_max)
+    return integral(energy_min, cut) + integral(cut, energy_max)

@@ -93,6 +93,16 @@ class PowerLawNormSpectralModel(AbstractSpectralModel):
     def evaluate(self, energy: Array) -> Array:
         return self.norm * jnp.exp(-self.tilt * jnp.log(energy / self.reference))
 
+    def _moment(self, power: int, energy_min: Array, energy_max: Array) -> Array:
+        log_min, log_max = jnp.log(energy_min / self.reference), jnp.log(energy_max / self.reference)
+        return self.norm * self.reference**power * power_law_integral(power - self.tilt, log_min, log_max)
+
+    def integrate(self, energy_min: Array, energy_max: Array, nodes: int = 8) -> Array:
+        return self._moment(1, energy_min, energy_max)
+
+    def integrate_energy(self, energy_min: Array, energy_max: Array, nodes: int = 8) -> Array:
+        return self._moment(2, energy_min, energy_max)
+
 
 class PowerLaw2SpectralModel(AbstractSpectralModel):
     r"""Power law with the photon flux F between two energies as amplitude.
@@ -168,6 +178,9 @@ class BrokenPowerLawSpectralModel(AbstractSpectralModel):
     def evaluate(self, energy: Array) -> Array:
         log_energy = jnp.log(energy / self.ebreak)
         return self.amplitude * jnp.exp(-jnp.where(log_energy < 0, self.index1, self.index2) * log_energy)
+
+    def kinks(self) -> Array:
+        return jnp.atleast_1d(self.ebreak)
 
     def _moment(self, power: int, energy_min: Array, energy_max: Array) -> Array:
         log_min, log_max = jnp.log(energy_min / self.ebreak), jnp.log(energy_max / self.ebreak)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-__all__ = ["classes_by_tag", "find_class", "register"]
+__all__ = ["classes_by_tag", "find_class", "load_emission_models", "register"]
 
 T = TypeVar("T")
 
@@ -81,3 +81,8 @@ def classes_by_tag(registry: dict[str, type[T]]) -> dict[str, type[T]]:
     {'int': <class 'int'>}
     """
     return {getattr(cls, "tag", "") or cls.__name__: cls for cls in registry.values()}
+
+
+def load_emission_models() -> None:
+    """Import `gjax.emission`, so that its models are known by their names."""
+    import gjax.emission  # noqa: F401

@@ -146,11 +146,14 @@ class Models(Sequence):
     ----------
     models
         Sky, instrument and background models.
+    covariance
+        Covariance of all parameters in the order of the table, such as a fit or a file gives; None if it is not
+        known. Models that are changed do not have it any more.
 
     Raises
     ------
     ValueError
-        If two models have the same name, or an element is no model.
+        If two models have the same name, an element is no model, or the shape of the covariance is another.
 
     Examples
     --------
@@ -162,7 +165,7 @@ class Models(Sequence):
     2.5
     """
 
-    def __init__(self, models: Any = ()) -> None:
+    def __init__(self, models: Any = (), *, covariance: Any = None) -> None:
         if isinstance(models, AnyModel):
             models = [models]
         self._models: tuple[AnyModel, ...] = tuple(models)
@@ -175,6 +178,13 @@ class Models(Sequence):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two models are called {name!r}: names must be unique")
+        self.covariance: np.ndarray | None = None
+        if covariance is not None:
+            self.covariance = np.array(covariance, dtype=float)
+            size = self.parameter_table.size
+            if self.covariance.shape != (size, size):
+                raise ValueError(f"covariance: expected {size} by {size} numbers, got shape {self.covariance.shape}")
+            self.covariance.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self._models)
@@ -322,30 +332,40 @@ class Models(Sequence):
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Models:
-        """Read a model YAML file.
+        """Read a model file: YAML as Gammapy has it, or the XML of the Fermi tools.
+
+        Parameters
+        ----------
+        path
+            File to read; one that ends in ``.xml`` is taken for XML.
 
         Raises
         ------
         MissingDataError
-            If the file does not exist.
+            If the file, or one that it names, does not exist.
         ConfigError
-            If it is not YAML or holds something unknown.
+            If it is not YAML or XML, or holds something unknown.
         """
+        if str(path).lower().endswith(".xml"):
+            from gjax.models._xml import read_xml
+
+            return read_xml(path)
         from gjax.models._yaml import read_models
 
         return read_models(path)
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False, covariance: Any = None) -> None:
-        """Write a model YAML file (whole or not at all).
+        """Write a model YAML file (whole or not at all), with a table of the covariance beside it if there is one.
 
         Parameters
         ----------
         path
             File to write.
         overwrite
-            Replace an existing file.
+            Replace existing files.
         covariance
-            Optional matrix over all parameters in the order of the table, stored in the file.
+            Matrix over all parameters in the order of the table; the default is that of the models. It goes into
+            ``NAME_covariance.dat``, which the model file names.
         """
         from gjax.models._yaml import write_models
 

@@ -11,21 +11,18 @@ import numpy as np
 from jax import Array
 
 from gjax.errors import DataFormatError, MissingDataError
+from gjax.models._integrate import bounded_exp
 from gjax.models._power_law import PowerLawNormSpectralModel
 from gjax.models._sky import SkyModel
 from gjax.models._spatial_constant import ConstantSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
+from gjax.models._tables import multilinear, safe_log
+from gjax.models._xspec import read_xspec_table
 from gjax.parameters import ParameterField
 from gjax.paths import expand_path
 from gjax.units import DNDE, to_canonical
 
 __all__ = ["TemplateSpectralModel", "create_fermi_isotropic_diffuse_model"]
-
-_TINY = float(np.finfo(np.float64).tiny)
-
-
-def _energies(value: Any) -> np.ndarray:
-    return np.asarray(to_canonical(value, "TeV", "TemplateSpectralModel.energy"), float)
 
 
 class TemplateSpectralModel(AbstractSpectralModel):
@@ -39,11 +36,14 @@ class TemplateSpectralModel(AbstractSpectralModel):
         Energies [TeV], increasing; at least two.
     values
         Fluxes there [TeV-1 s-1 cm-2], or numbers without unit for a factor on another model.
+    interp
+        "log" (the default) or "lin": whether lines are straight in the logarithm of the values, or in the values,
+        against ln E.
 
     Raises
     ------
     ValueError
-        If the shapes differ, energies do not increase, or values are negative.
+        If the shapes differ, energies do not increase, or values are negative or not finite.
     UnitError
         If a unit cannot be converted.
 
@@ -56,12 +56,14 @@ class TemplateSpectralModel(AbstractSpectralModel):
     """
 
     tag: ClassVar[str] = "template"
-    energy: Any = eqx.field(converter=_energies)
+    energy: Any
     values: Any
+    log_values: Any
     unit: str = eqx.field(static=True, default="")  # type: ignore[misc]
+    interp: str = eqx.field(static=True, default="log")
 
-    def __init__(self, energy: Any, values: Any) -> None:
-        self.energy = _energies(energy)
+    def __init__(self, energy: Any, values: Any, interp: str = "log") -> None:
+        self.energy = np.asarray(to_canonical(energy, "TeV", "TemplateSpectralModel.energy"), float)
         is_flux = str(getattr(values, "unit", "")) != ""
         self.unit = DNDE if is_flux else ""
         self.values = np.asarray(to_canonical(values, self.unit, "TemplateSpectralModel.values"), float)
@@ -72,16 +74,60 @@ class TemplateSpectralModel(AbstractSpectralModel):
             )
         if not (np.diff(self.energy) > 0).all() or self.energy[0] <= 0:
             raise ValueError("TemplateSpectralModel.energy: expected increasing positive energies")
-        if (self.values < 0).any():
-            raise ValueError("TemplateSpectralModel.values: expected no negative values")
+        if (self.values < 0).any() or not np.isfinite(self.values).all():
+            raise ValueError("TemplateSpectralModel.values: expected no negative values, and none that is infinite")
+        if interp not in ("log", "lin"):
+            raise ValueError(f"TemplateSpectralModel.interp: expected 'log' or 'lin', got {interp!r}")
+        self.interp = interp
+        self.log_values = safe_log(self.values)
+
+    @classmethod
+    def read_xspec_model(cls, filename: str | os.PathLike[str], param: float) -> TemplateSpectralModel:
+        """Read one spectrum of an XSPEC table model: the one whose parameter value is nearest.
+
+        Parameters
+        ----------
+        filename
+            FITS file with the tables PARAMETERS, ENERGIES and SPECTRA.
+        param
+            Value of the parameter, such as a redshift.
+
+        Raises
+        ------
+        ValueError
+            If the value is outside of the table.
+        MissingDataError, DataFormatError
+            If the file does not exist or is no such table.
+        """
+        table = read_xspec_table(filename)
+        low, high = table.values.min(), table.values.max()
+        if not low <= param <= high:
+            raise ValueError(f"{filename}: param {param} is out of range, expected {low} to {high}")
+        return cls(table.energy, table.spectra[int(np.argmin(np.abs(table.values - param)))], interp="lin")
+
+    @classmethod
+    def from_region_map(cls, map: Any) -> TemplateSpectralModel:
+        """Build the model from a map of a region (`gjax.maps.RegionNDMap`) with an energy axis."""
+        (axis,) = map.geom.axes
+        return cls(axis.center, map.quantity.reshape(-1))
+
+    def kinks(self) -> np.ndarray | Array:
+        return self.energy
 
     def evaluate(self, energy: Array) -> Array:
-        nodes, logs = jnp.log(self.energy), jnp.log(jnp.maximum(self.values, _TINY))
-        log_energy = jnp.log(energy)
-        i = jnp.clip(jnp.searchsorted(nodes, log_energy, side="right") - 1, 0, nodes.shape[-1] - 2)
-        slope = (logs[i + 1] - logs[i]) / (nodes[i + 1] - nodes[i])
+        table = self.log_values if self.interp == "log" else self.values
+        value = multilinear(table, [jnp.log(jnp.asarray(self.energy, jnp.result_type(energy)))], [jnp.log(energy)])
         # a float32 exponential of 300 overflows; no flux is that large
-        return jnp.exp(jnp.minimum(logs[i] + slope * (log_energy - nodes[i]), 80.0))
+        return bounded_exp(value) if self.interp == "log" else jnp.maximum(value, 0.0)
+
+    def file_fields(self) -> dict[str, Any]:
+        units = {"energy": "TeV", "values": self.unit}
+        data = {key: {"data": getattr(self, key).tolist(), "unit": unit} for key, unit in units.items()}
+        return data if self.interp == "log" else data | {"interp": self.interp}
+
+    @classmethod
+    def file_keys(cls) -> tuple[str, ...]:
+        return ("energy", "values", "interp")
 
 
 def create_fermi_isotropic_diffuse_model(

@@ -11,12 +11,12 @@ import numpy as np
 from gjax.errors import ConfigError
 from gjax.models._background import TemplateNPredModel
 from gjax.models._compound import CompoundSpectralModel
+from gjax.models._parts import AbstractModelPart
 from gjax.models._sky import InstrumentModel, Models, SkyModel
 from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
-from gjax.models._template import TemplateSpectralModel
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
 __all__ = ["models_to_dict", "parameter_fields"]
@@ -105,21 +105,22 @@ def _own_parameters(model: Any, labels: _Labels) -> list[dict[str, Any]]:
     return [_parameter_to_dict(name, leaf, labels, fields[name].metadata["converter"].options) for name, leaf in found]
 
 
-def _spectral_to_dict(model: AbstractSpectralModel, labels: _Labels) -> dict[str, Any]:
+def _field_to_dict(value: Any, labels: _Labels) -> Any:
+    if isinstance(value, tuple):
+        return [_field_to_dict(item, labels) for item in value]
+    return _spectral_to_dict(value, labels) if isinstance(value, AbstractSpectralModel | AbstractModelPart) else value
+
+
+def _spectral_to_dict(model: AbstractSpectralModel | AbstractModelPart, labels: _Labels) -> dict[str, Any]:
+    fields = type(model).__dataclass_fields__
+    rows = []
+    for name, leaf in model.file_parameters().items():
+        options = getattr(fields[name].metadata.get("converter"), "options", {}) if name in fields else {}
+        rows.append(_parameter_to_dict(name, leaf, labels, options))
     data: dict[str, Any] = {"type": type(model).__name__}
-    if isinstance(model, CompoundSpectralModel):
-        return data | {
-            "model1": _spectral_to_dict(model.model1, labels),
-            "model2": _spectral_to_dict(model.model2, labels),
-            "operator": model.operator,
-        }
-    if isinstance(model, TemplateSpectralModel):
-        units = {"energy": "TeV", "values": model.unit}
-        return data | {key: {"data": _number(getattr(model, key)), "unit": unit} for key, unit in units.items()}
-    for name, value in vars(model).items():
-        if isinstance(value, AbstractSpectralModel):
-            data[name] = _spectral_to_dict(value, labels)
-    return data | {"parameters": _own_parameters(model, labels)}
+    for key, value in model.file_fields().items():
+        data[key] = _field_to_dict(value, labels)
+    return data if isinstance(model, CompoundSpectralModel) else data | {"parameters": rows}
 
 
 def _spatial_to_dict(model: AbstractSpatialModel, labels: _Labels, where: str) -> dict[str, Any]:

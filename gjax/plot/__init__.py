@@ -17,6 +17,7 @@ from gjax.plot.data_objects import plot_dataset_excess as plot_dataset_excess
 from gjax.plot.data_objects import plot_events_map as plot_events_map
 from gjax.plot.data_objects import plot_points as plot_points
 from gjax.plot.data_objects import plot_spectrum as plot_spectrum
+from gjax.plot.data_objects import plot_spectrum_error as plot_spectrum_error
 from gjax.plot.irf import plot_background_image as plot_background_image
 from gjax.plot.irf import plot_background_spectrum as plot_background_spectrum
 from gjax.plot.irf import plot_curves as plot_curves

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gjax.datasets import correlated_significance
 from gjax.plot.cube_images import CubeImages, energy_groups
 from gjax.plot.cubes import plot_cube_spectrum, plot_distribution
 from gjax.plot.maps import image_norm, plot_image_grid
 from gjax.plot.style import new_axes
+from gjax.stats import correlated_significance
 
 __all__ = [
     "plot_images_spectrum",

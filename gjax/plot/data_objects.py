@@ -18,9 +18,16 @@ __all__ = ["peek_dataset", "peek_events", "plot_dataset_counts", "plot_dataset_e
 
 
 def plot_spectrum(
-    model: Any, energy_bounds: Any, *, energy_power: int = 2, n_points: int = 200, ax: Any = None, **options: Any
+    model: Any,
+    energy_bounds: Any,
+    *,
+    sed_type: str = "dnde",
+    energy_power: int | None = None,
+    n_points: int = 200,
+    ax: Any = None,
+    **options: Any,
 ) -> Any:
-    """Plot a spectral model between two energies.
+    """Plot a spectral model between two energies: as E² dN/dE unless something else is asked for.
 
     Parameters
     ----------
@@ -28,8 +35,10 @@ def plot_spectrum(
         Callable spectrum: takes a Quantity, returns one like cm-2 s-1 TeV-1.
     energy_bounds
         Lowest and highest energy (Quantity, or strings).
+    sed_type
+        "dnde" or "e2dnde", or "flux" or "eflux" for integrals over ``n_points`` bins of equal ratio.
     energy_power
-        Power of the energy that multiplies the spectrum.
+        Power of the energy that multiplies what ``sed_type`` says; the default is 2 for "dnde", else 0.
     n_points
         Number of energies.
     ax
@@ -45,13 +54,86 @@ def plot_spectrum(
     >>> plot_spectrum(flux, ["1 TeV", "10 TeV"], ax=new_axes()).get_xlabel()
     'Energy [TeV]'
     """
+    edges, energy = _bins(energy_bounds, n_points, sed_type)
+    power = _power(sed_type, energy_power)
+    if sed_type in ("flux", "eflux"):
+        method = model.integral if sed_type == "flux" else model.energy_flux
+        values = u.Quantity(method(edges[:-1] * u.TeV, edges[1:] * u.TeV))
+    else:
+        values = u.Quantity(model(energy * u.TeV))
+    label, values = _sed_label(sed_type, power, values)
+    return plot_sed(energy, values * energy**power, **{"label": "", "ylabel": label, "ax": ax, **options})
+
+
+def plot_spectrum_error(
+    result: Any,
+    source: str,
+    energy_bounds: Any,
+    *,
+    sed_type: str = "dnde",
+    energy_power: int | None = None,
+    n_points: int = 100,
+    ax: Any = None,
+    **options: Any,
+) -> Any:
+    """Plot the spectrum of a source with the error band of a fit.
+
+    Parameters
+    ----------
+    result
+        A `gjax.freeze.FitResult`.
+    source
+        Name of the source.
+    energy_bounds
+        Lowest and highest energy (Quantity, or strings).
+    sed_type, energy_power, n_points
+        As in `plot_spectrum`.
+    ax
+        Axes; a new one if None.
+    options
+        Given to `plot_sed`.
+    """
+    edges, energy = _bins(energy_bounds, n_points, sed_type)
+    power = _power(sed_type, energy_power)
+    if sed_type in ("flux", "eflux"):
+        method = result.flux if sed_type == "flux" else result.energy_flux
+        value, error = method(source, edges[:-1] * u.TeV, edges[1:] * u.TeV)
+    else:
+        value, error = result.dnde(source, energy * u.TeV)
+    label, values = _sed_label(sed_type, power, value)
+    _, errors = _sed_label(sed_type, power, error)
+    settings = {"label": source, "ylabel": label, "ax": ax, **options}
+    return plot_sed(energy, values * energy**power, errors * energy**power, **settings)
+
+
+def _bins(energy_bounds: Any, n_points: int, sed_type: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges [TeV] of bins, and the energies of the points."""
     low, high = (u.Quantity(bound).to_value("TeV") for bound in energy_bounds)
-    energy = np.geomspace(low, high, n_points)
-    values = u.Quantity(model(energy * u.TeV)).to_value("cm-2 s-1 TeV-1") * energy**energy_power
-    power = "" if energy_power == 0 else "E" if energy_power == 1 else f"E^{energy_power}"
-    unit = {0: r"TeV^{-1}\,", 1: "", 2: r"TeV\,"}.get(energy_power, f"TeV^{{{energy_power - 1}}}\\,")
-    label = SED_LABEL if energy_power == 2 else rf"${power}\,dN/dE$ [${unit}cm^{{-2}}\,s^{{-1}}$]"
-    return plot_sed(energy, values, **{"label": "", "ylabel": label, "ax": ax, **options})
+    edges = np.geomspace(low, high, n_points + 1)
+    is_integral = sed_type in ("flux", "eflux")
+    return edges, np.sqrt(edges[1:] * edges[:-1]) if is_integral else np.geomspace(low, high, n_points)
+
+
+def _power(sed_type: str, energy_power: int | None) -> int:
+    powers = {"dnde": 2, "e2dnde": 2, "flux": 0, "eflux": 0}
+    if sed_type not in powers:
+        raise ValueError(f"sed_type: expected one of {', '.join(powers)}, got {sed_type!r}")
+    return powers[sed_type] if energy_power is None else energy_power
+
+
+def _sed_label(sed_type: str, power: int, values: Any) -> tuple[str, np.ndarray]:
+    """Return the label of the axis, and the values in canonical units."""
+    if values.unit.is_equivalent(""):
+        return "Factor", values.to_value("")
+    name, unit, of_energy = {
+        "flux": (r"\mathrm{Flux}", "cm-2 s-1", power),
+        "eflux": (r"\mathrm{Energy\ flux}", "TeV cm-2 s-1", power + 1),
+    }.get(sed_type, ("dN/dE", "cm-2 s-1 TeV-1", power - 1))
+    if name == "dN/dE" and power == 2:
+        return SED_LABEL, values.to_value(unit)
+    factor = {0: "", 1: "E"}.get(power, f"E^{power}")
+    tev = {0: "", 1: r"TeV\,"}.get(of_energy, f"TeV^{{{of_energy}}}\\,")
+    return rf"${factor}\,{name}$ [${tev}cm^{{-2}}\,s^{{-1}}$]", values.to_value(unit)
 
 
 def plot_points(points: Any, *, ax: Any = None, **options: Any) -> Any:

@@ -6,11 +6,12 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from gjax.analysis.cube_stages import with_backgrounds
-from gjax.datasets import MapDataset, correlated_significance
+from gjax.datasets import MapDataset
 from gjax.errors import DataFormatError
 from gjax.maps import MapAxis, WcsGeom
 from gjax.models import FoVBackgroundModel, Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
 from gjax.plot.cube_images import CubeImages, collect_images, energy_groups
+from gjax.stats import correlated_significance
 
 CENTER = SkyCoord(83.63, 22.01, unit="deg")
 

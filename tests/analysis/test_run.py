@@ -49,7 +49,7 @@ def test_files(finished):
     out = finished.out
     tables = ["counts", "parameters", "covariance", "flux_points", "posterior", "samples"]
     plots = ["counts_map", "counts_spectrum", "excess", "sed", "corner"]
-    expected = {"config.yaml", "model.yaml", "report.html", "datasets"}
+    expected = {"config.yaml", "model.yaml", "model_covariance.dat", "report.html", "datasets"}
     expected |= {f"{name}.ecsv" for name in tables} | {f"{name}.png" for name in plots}
     assert {path.name for path in out.iterdir()} == expected
     assert AnalysisConfig.read(out / "config.yaml") == finished.config

@@ -58,7 +58,7 @@ def test_files(finished):
     out = finished.out
     tables = ["counts", "parameters", "covariance", "flux_points"]
     plots = ["counts_map", "counts_spectrum", "sed", "sky_maps", "slices", "sources", "residuals"]
-    expected = {"config.yaml", "model.yaml", "report.html", "datasets", "maps"}
+    expected = {"config.yaml", "model.yaml", "model_covariance.dat", "report.html", "datasets", "maps"}
     expected |= {f"{name}.ecsv" for name in tables} | {f"{name}.png" for name in plots}
     assert {path.name for path in out.iterdir()} == expected
     assert AnalysisConfig.read(out / "config.yaml") == finished.config

@@ -7,7 +7,7 @@ import re
 import pytest
 
 PACKAGES = [
-    *("data", "irf", "maps", "datasets", "makers"),
+    *("stats", "data", "irf", "maps", "datasets", "makers"),
     *("parameters", "models", "folding", "likelihood", "inference"),
     *("freeze", "estimators", "simulate", "plot", "analysis"),
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gjax.datasets._significance import cash_significance, li_ma_significance, null_background, null_wstat
+from gjax.stats._significance import cash_significance, li_ma_significance, null_background, null_wstat
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ def disk(radius: float) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]])
     """
+    # 0.3 / 0.1 is less than 3
+    radius = radius * (1 + 1e-9)
     reach = int(np.floor(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     return x**2 + y**2 <= radius**2

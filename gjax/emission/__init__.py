@@ -1,0 +1,19 @@
+"""Spectra of the radiation of particles: synchrotron, inverse Compton, bremsstrahlung and pion decay."""
+
+from gjax.emission._base import AbstractEmissionModel as AbstractEmissionModel
+from gjax.emission._bremsstrahlung import BremsstrahlungSpectralModel as BremsstrahlungSpectralModel
+from gjax.emission._inverse_compton import InverseComptonSpectralModel as InverseComptonSpectralModel
+from gjax.emission._particles import AbstractParticleModel as AbstractParticleModel
+from gjax.emission._particles import BrokenPowerLawParticles as BrokenPowerLawParticles
+from gjax.emission._particles import ExpCutoffBrokenPowerLawParticles as ExpCutoffBrokenPowerLawParticles
+from gjax.emission._particles import ExpCutoffPowerLawParticles as ExpCutoffPowerLawParticles
+from gjax.emission._particles import LogParabolaParticles as LogParabolaParticles
+from gjax.emission._particles import PowerLawParticles as PowerLawParticles
+from gjax.emission._photon_fields import AbstractPhotonField as AbstractPhotonField
+from gjax.emission._photon_fields import BlackBodyPhotonField as BlackBodyPhotonField
+from gjax.emission._photon_fields import LinePhotonField as LinePhotonField
+from gjax.emission._photon_fields import TablePhotonField as TablePhotonField
+from gjax.emission._photon_fields import photon_field as photon_field
+from gjax.emission._pion_decay import PionDecaySpectralModel as PionDecaySpectralModel
+from gjax.emission._self_compton import SynchrotronSelfComptonSpectralModel as SynchrotronSelfComptonSpectralModel
+from gjax.emission._synchrotron import SynchrotronSpectralModel as SynchrotronSpectralModel
