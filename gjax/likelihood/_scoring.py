@@ -128,10 +128,11 @@ def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
 
 def _in_reverse(problem: Problem, x: Array) -> Array:
     def gradient(x: Array) -> Array:
-        return jax.grad(statistic, argnums=1)(problem, x)
+        return jax.grad(lambda x: statistic(problem, x, 2))(x)
 
     # one direction after the other: all at once hold every predicted bin as often as there are parameters
-    return jax.lax.map(lambda v: jax.jvp(gradient, (x,), (v,))[1], jnp.eye(x.shape[0], dtype=x.dtype))
+    _, push = jax.linearize(gradient, x)
+    return jax.lax.map(push, jnp.eye(x.shape[0], dtype=x.dtype))
 
 
 def hessian(problem: Problem, x: Array) -> Array:
