@@ -31,11 +31,16 @@ CASES = {
     "joint_scaling": "joint fits of 1 to 16 simulated cubes with a norm each",
 }
 
+#: Cases that are timed in one process, beside another program than Gammapy.
+OTHERS = {"emission": "models of particles: value and derivatives on 100 energies, beside naima"}
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line parser."""
     out = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
-    out.add_argument("case", metavar="CASE", choices=[*CASES, "list"], help=", ".join([*CASES, "list"]))
+    out.add_argument(
+        "case", metavar="CASE", choices=[*CASES, *OTHERS, "list"], help=", ".join([*CASES, *OTHERS, "list"])
+    )
     out.add_argument("--gammapy-python", help="interpreter with Gammapy 2.1 (default: an environment made once)")
     out.add_argument("--no-gammapy", action="store_true", help="time gjax only")
     out.add_argument(
@@ -53,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Time a case and return the exit code."""
     options = parser().parse_args(arguments)
     if options.case == "list":
-        for name, text in CASES.items():
+        for name, text in (CASES | OTHERS).items():
             print(f"{name:<18} {text}")
         return 0
+    if options.case == "emission":
+        return _emission(options)
     if not os.path.isdir(os.environ.get("GAMMAPY_DATA", "")):
         print("error: GAMMAPY_DATA must name the folder of the data", file=sys.stderr)
         return 2
@@ -88,6 +95,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out["agreement"] = agreement(out)
     out["machine"]["loadavg_end"] = os.getloadavg()
     print(format_table(out))
+    if options.json:
+        Path(options.json).write_text(json.dumps(out, indent=1))
+    return 0
+
+
+def _emission(options: argparse.Namespace) -> int:
+    """Time the models of particles beside naima, which need neither data nor Gammapy."""
+    from benchmarks.speed.emission import run
+
+    try:
+        out = run(quick=options.quick) | {"machine": machine()}
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if options.json:
         Path(options.json).write_text(json.dumps(out, indent=1))
     return 0

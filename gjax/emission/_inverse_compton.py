@@ -20,7 +20,8 @@ from gjax.parameters import ParameterField, parameter
 
 __all__ = ["InverseComptonSpectralModel", "as_photon_fields", "log_scattered_rate", "log_scattered_rates"]
 
-_NODES = 48
+#: Nodes of an integral, and of each of two pieces.
+_NODES, _NODES_BROKEN = 48, 32
 
 
 def log_scattered_rate(
@@ -66,7 +67,7 @@ def log_scattered_rate(
         return particles.log_shape(log_gamma + LOG_ELECTRON_MASS) + log_epsilon[..., None] + u + log_rate
 
     breaks = [log_y(at) for at in particles.log_breaks()]
-    return log_integral(log_function, low, high, _NODES, breaks)
+    return log_integral(log_function, low, high, _NODES_BROKEN if breaks else _NODES, breaks)
 
 
 def log_scattered_rates(

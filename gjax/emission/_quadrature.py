@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -84,14 +83,14 @@ def log_integral(
     high = jnp.where(is_empty, low + 1.0, high)
     counts = (nodes,) if isinstance(nodes, int) else tuple(nodes)
     outer = [low, *(jnp.clip(jnp.asarray(at, dtype), low, high) for at in ends), high]
-    place, width = [], []
+    place: list[Array] = []
+    width: list[Array] = []
     for left, right, count in zip(outer[:-1], outer[1:], counts, strict=True):
         x, weight = np.polynomial.legendre.leggauss(count)
-        edges = [left, *(jnp.clip(jnp.asarray(at, dtype), left, right) for at in breaks), right]
-        for start, stop in itertools.pairwise(edges):
-            half = 0.5 * (stop - start)[..., None]
-            place.append(0.5 * (start + stop)[..., None] + half * x.astype(dtype))
-            width.append(half * weight.astype(dtype))
+        edges = jnp.stack([left, *(jnp.clip(jnp.asarray(at, dtype), left, right) for at in breaks), right], axis=-1)
+        start, half = edges[..., :-1, None], 0.5 * (edges[..., 1:, None] - edges[..., :-1, None])
+        for out, nodes_of in ((place, start + half * (1 + x).astype(dtype)), (width, half * weight.astype(dtype))):
+            out.append(nodes_of.reshape(*low.shape, -1))
     logs = log_function(jnp.concatenate(place, axis=-1))
     weights = jnp.concatenate(width, axis=-1)
     # pieces outside of the interval have no width; what the integrand is there must not count
