@@ -7,39 +7,42 @@ python on_devices.py process COORDINATOR NUMBER
 import json
 import sys
 
-import jax
 
-if sys.argv[1] == "virtual":
-    jax.config.update("jax_num_cpu_devices", 4)
-else:
-    jax.distributed.initialize(sys.argv[2], num_processes=2, process_id=int(sys.argv[3]))
+def main(kind, address="", number="0"):
+    import jax
 
-import numpy as np
-from small_cubes import cube, source
+    if kind == "virtual":
+        jax.config.update("jax_num_cpu_devices", 4)
+    else:
+        jax.distributed.initialize(address, num_processes=2, process_id=int(number))
 
-import gjax
-from gjax.likelihood import scoring_terms
-from gjax.models import FoVBackgroundModel, Models
+    import numpy as np
+    from small_cubes import cube, source
 
-gjax.enable_x64()
-datasets = [cube(f"cube-{i}", seed=i, width=0.9, source_counts=100) for i in range(3)]
-models = Models([source(), FoVBackgroundModel.for_datasets([dataset.name for dataset in datasets])])
-alone = gjax.Likelihood(datasets, models)
-spread = alone.on_devices()
-program = jax.jit(scoring_terms)
-found = [jax.device_get(program(one.problem, one.start)) for one in (alone, spread)]
-fits = [one.fit() for one in (alone, spread)]
-text = program.lower(spread.problem, spread.start).compile().as_text()
-print(
-    json.dumps(
-        {
-            "devices": len(spread.problem.buckets[0].counts.sharding.device_set),
-            "collectives": {name: text.count(f"{name}(") for name in ("all-reduce", "all-gather", "all-to-all")},
-            "statistic": [float(terms[0]) for terms in found],
-            "gradient": [np.asarray(terms[1]).tolist() for terms in found],
-            "fitted": [fit.total_stat for fit in fits],
-            "covariance": [fit.covariance.tolist() for fit in fits],
-            "success": [bool(fit.success) for fit in fits],
-        }
-    )
-)
+    import gjax
+    from gjax.likelihood import scoring_terms
+    from gjax.models import FoVBackgroundModel, Models
+
+    gjax.enable_x64()
+    datasets = [cube(f"cube-{i}", seed=i, width=0.9, source_counts=100) for i in range(3)]
+    models = Models([source(), FoVBackgroundModel.for_datasets([dataset.name for dataset in datasets])])
+    alone = gjax.Likelihood(datasets, models)
+    spread = alone.on_devices()
+    program = jax.jit(scoring_terms)
+    found = [jax.device_get(program(one.problem, one.start)) for one in (alone, spread)]
+    fits = [one.fit() for one in (alone, spread)]
+    text = program.lower(spread.problem, spread.start).compile().as_text()
+    answer = {
+        "devices": len(spread.problem.buckets[0].counts.sharding.device_set),
+        "collectives": {name: text.count(f"{name}(") for name in ("all-reduce", "all-gather", "all-to-all")},
+        "statistic": [float(terms[0]) for terms in found],
+        "gradient": [np.asarray(terms[1]).tolist() for terms in found],
+        "fitted": [fit.total_stat for fit in fits],
+        "covariance": [fit.covariance.tolist() for fit in fits],
+        "success": [bool(fit.success) for fit in fits],
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,6 +1,5 @@
 """Cost by photons: exposure as maps, sums over bins, derivatives by place and shape, against the dense cube."""
 
-import jax
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -10,7 +9,6 @@ from gjax.datasets import MapDataset
 from gjax.freeze import compiled_source_prediction
 from gjax.freeze._photons import exposure_maps
 from gjax.irf import EDispKernelMap, PSFMap, RecoPSFMap
-from gjax.likelihood import statistic
 from gjax.maps import MapAxis, WcsGeom, WcsNDMap
 from gjax.models import (
     DiskSpatialModel,
@@ -117,13 +115,3 @@ def test_bins_out_of_reach_count_with_their_background(values):
     total = likelihood.npred()["cube"].data
     assert likelihood.stat_sum() == pytest.approx(dense_deviance(dataset, total), rel=1e-9)
     assert likelihood.by_energy().stat_sum() == pytest.approx(likelihood.stat_sum(), rel=1e-12)
-
-
-def test_derivatives_do_not_depend_on_how_they_are_taken():
-    likelihood = gjax.Likelihood(wide_cube(), models_of("general"))
-    problem, x = likelihood.problem, likelihood.start
-    plain, slope = jax.jit(jax.value_and_grad(statistic, argnums=1))(problem, x)
-    value, first = jax.jit(jax.value_and_grad(lambda p, x: statistic(p, x, 1), argnums=1))(problem, x)
-    assert float(value) == pytest.approx(float(plain), rel=1e-12)
-    np.testing.assert_allclose(first, slope, rtol=1e-9, atol=1e-9 * np.abs(slope).max())
-    assert float(statistic(problem, x, 0)) == pytest.approx(float(plain), rel=1e-12)
