@@ -15,14 +15,13 @@ from gjax.estimators._reoptimise import estimate_reoptimised
 from gjax.freeze import (
     FitResult,
     Likelihood,
-    collapsed,
     compiled_prediction,
     compiled_source_prediction,
     compiled_spectrum,
     cube_backgrounds,
     cube_signals,
 )
-from gjax.likelihood import AbstractCubes, CashCubes, FluxPointSets, OnOffCubes
+from gjax.likelihood import AbstractCubes, FluxPointSets, OnOffCubes
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
@@ -117,6 +116,7 @@ class FluxPointsEstimator:
         """
         if isinstance(likelihood, FitResult):
             likelihood = likelihood.likelihood
+        likelihood = likelihood.by_energy()
         source = self.source_of(likelihood)
         low, high = snap_edges(likelihood, self.edges)
         lanes = make_lanes(likelihood, source, low, high)
@@ -258,7 +258,7 @@ def to_flux_points(
     counts = np.full((n, len(likelihood.datasets)), np.nan)
     excess, npred = counts.copy(), counts.copy()
     norm = np.append(np.nan_to_num(values["norm"]), 0.0)
-    background = likelihood.npred_background()
+    background, axes = likelihood.npred_background(), _axes(likelihood)
     for bucket, signal, rest, lane, members in zip(
         lanes.buckets, lanes.signal, lanes.rest, lanes.lane, likelihood.frozen.members
     ):
@@ -267,18 +267,21 @@ def to_flux_points(
         index = np.asarray(lane)
         scaled = norm[index] * np.asarray(signal)
         for row, i in enumerate(members):
-            size = likelihood.frozen.sizes[i]
-            b = np.zeros(index.shape[1])
-            if isinstance(bucket, OnOffCubes):
+            here = index[row : row + 1]
+            known = background[likelihood.names[i]].data
+            excess[:, i] = _sum_bands(scaled[row : row + 1], here, n)[0]
+            npred[:, i] = excess[:, i] + _sum_bands(np.asarray(rest)[row : row + 1], here, n)[0]
+            if isinstance(bucket, AbstractCubes):
                 cube = likelihood.frozen.cubes[i]
-                measured = background[likelihood.names[i]].data.reshape(cube.mask.shape)
-                b = collapsed(cube, measured, bucket.energy_bin.shape[1])
-            elif not isinstance(bucket, CashCubes):  # there the rest holds the background
-                b[:size] = background[likelihood.names[i]].data.reshape(-1)
-            counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], index[row : row + 1], n)  # type: ignore[attr-defined]
-            excess[:, i] = _sum_bands(scaled[row : row + 1], index[row : row + 1], n)
-            other = np.asarray(rest)[row] + b
-            npred[:, i] = excess[:, i] + _sum_bands(other[None], index[row : row + 1], n)
+                bands = band_of_bins(axes[i], low, high)[np.newaxis]
+                counts[:, i] = _sum_bands(np.where(cube.mask, cube.counts, 0.0).sum(axis=1)[np.newaxis], bands, n)[0]
+                if isinstance(bucket, OnOffCubes):  # with a known background the rest holds it
+                    measured = np.where(cube.mask, known.reshape(cube.mask.shape), 0.0).sum(axis=1)
+                    npred[:, i] += _sum_bands(measured[np.newaxis], bands, n)[0]
+                continue
+            size = likelihood.frozen.sizes[i]
+            counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], here, n)[0]  # type: ignore[attr-defined]
+            npred[:, i] += _sum_bands(known.reshape(1, -1), here[:, :size], n)[0]
     good = values["success"]
     extra = {key: values[key] for key in ("ts", "stat", "stat_null", "stat_scan", "success")}
     extra["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))

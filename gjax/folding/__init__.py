@@ -1,13 +1,14 @@
 """Folding of models through responses: pure functions, one file per method."""
 
+from gjax.folding._cube import CubeFold as CubeFold
 from gjax.folding._cube import FixedFold as FixedFold
-from gjax.folding._cube import RadialFold as RadialFold
+from gjax.folding._cube import RadialShape as RadialShape
 from gjax.folding._cube import cube_bins as cube_bins
 from gjax.folding._cube import fixed_bins as fixed_bins
-from gjax.folding._cube import fold_cube as fold_cube
-from gjax.folding._cube import photon_fractions as photon_fractions
-from gjax.folding._cube import radial_shape as radial_shape
-from gjax.folding._grid import GridFold as GridFold
+from gjax.folding._cube import fold_axes as fold_axes
+from gjax.folding._cube import over_datasets as over_datasets
+from gjax.folding._cube import source_image as source_image
+from gjax.folding._grid import GridShape as GridShape
 from gjax.folding._grid import grid_shape as grid_shape
 from gjax.folding._grid import wave_numbers as wave_numbers
 from gjax.folding._radial import bessel_j0 as bessel_j0

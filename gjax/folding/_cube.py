@@ -1,53 +1,92 @@
-"""Folding of sources into cubes: pixels of a cutout, exposure, energy dispersion, and the bins that count."""
+"""Folding of sources into cubes at the cost of photons: the rate in bins with counts, and the sum over all others.
+
+What a bin without counts predicts is needed in sums only. So a source is evaluated at the pixels of the photons, and
+its total comes from one weighted sum over the pixels of a cutout. Both use the same exposure, written as a few maps
+times a few spectra (an exposure depends on the sky through few functions: those of a run by the offset are as many as
+the offsets of its effective area that the cutout spans). The sum rule holds to rounding.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.flatten_util import ravel_pytree
 
-from gjax.folding._grid import GridFold, grid_shape
-from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile
+from gjax.folding._grid import GridShape, grid_shape
+from gjax.folding._jets import expanded
+from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, spline_sums
 
-__all__ = ["FixedFold", "RadialFold", "cube_bins", "fixed_bins", "fold_cube", "photon_fractions", "radial_shape"]
+__all__ = [
+    "CubeFold",
+    "FixedFold",
+    "RadialShape",
+    "cube_bins",
+    "fixed_bins",
+    "fold_axes",
+    "over_datasets",
+    "source_image",
+]
 
 
-class RadialFold(eqx.Module):
-    """What one symmetric source needs of one dataset.
+#: How many numbers the pixels and photons of the datasets that are folded at once may take.
+_AT_ONCE = 4_000_000
+
+
+class RadialShape(eqx.Module):
+    """What one symmetric source needs to be drawn on the pixels of a cutout.
 
     Parameters
     ----------
     vectors
         ICRS unit vectors of the pixels around the source, shape (pixels, 3).
-    solid_angle
-        Their solid angles [deg2]; 0 in padding.
-    exposure
-        Shape (pixels, energy_true) [cm2 s].
-    edisp
-        Shape (energy_true, energy).
     psf
-        Hankel transform of PSF and pixel, shape (energy_true, modes).
+        Hankel transform of PSF and pixel, shape (energies, modes).
     wavenumber, basis, step
-        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg].
-    mask
-        Bins that count, shape (pixels, energy).
-    bins
-        For every bin with counts its place in the flattened cutout, or the size of the cutout if outside.
-    psf_is_reco
-        True where the PSF belongs to reconstructed energies and acts after the energy dispersion.
+        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg]; shared by all
+        sources and datasets.
     """
 
     vectors: Array
-    solid_angle: Array
-    exposure: Array
-    edisp: Array
     psf: Array
     wavenumber: Array
     basis: Array
     step: Array
-    mask: Array
+
+
+class CubeFold(eqx.Module):
+    """What one source that may change needs of one dataset.
+
+    Parameters
+    ----------
+    shape
+        Its pixels and the PSF.
+    weights
+        Maps of exposure inside the mask, times solid angle for radial shapes [deg2], shape (pixels, maps).
+    response
+        What each map gives from a true energy to an energy, shape (maps, energy_true, energy) [cm2 s].
+    pixel, energy
+        Pixel and energy bin of the photons' bins that the source may reach, shape (reached,).
+    photons
+        Exposure and energy dispersion of these bins, shape (reached, energy_true); the weights of their pixels,
+        shape (reached, maps), where the PSF belongs to reconstructed energies. 0 in padding.
+    bins
+        For every bin with counts its place among those reached, or their number.
+    psf_is_reco
+        True where the PSF belongs to reconstructed energies and acts after the energy dispersion.
+    """
+
+    shape: RadialShape | GridShape
+    weights: Array
+    response: Array
+    pixel: Array
+    energy: Array
+    photons: Array
     bins: Array
     psf_is_reco: bool = eqx.field(static=True, default=False)
 
@@ -70,48 +109,168 @@ class FixedFold(eqx.Module):
     bins: Array
 
 
-def radial_shape(fold: RadialFold, spatial: Any) -> Array:
-    """Return the fraction of a source's photons per pixel and energy of the PSF, shape (pixels, energies)."""
-    radii, weights = spatial.radial_nodes()
-    # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
-    shape = bessel_j0(fold.wavenumber[:, None] * radii) @ weights
-    coefficients = profile_coefficients(fold.psf, shape, fold.basis)
-    radius = separation(fold.vectors, spatial.unit_vector("icrs"))
-    return spline_profile(coefficients, radius, fold.step) * fold.solid_angle[:, None]
+def _is_own(fold: CubeFold | FixedFold) -> Any:
+    """Return True at the leaves that every dataset has for itself."""
+    own = jax.tree_util.tree_map(lambda _: True, fold)
+    if isinstance(fold, CubeFold) and isinstance(fold.shape, RadialShape):
+        return eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), own, (False, False, False))
+    return own
 
 
-def photon_fractions(fold: RadialFold | GridFold, spatial: Any) -> Array:
-    """Return the fraction of a source's photons per pixel and energy of the PSF, shape (pixels, energies)."""
-    return grid_shape(fold, spatial) if isinstance(fold, GridFold) else radial_shape(fold, spatial)
-
-
-def fold_cube(flux: Array, fold: RadialFold | GridFold, spatial: Any) -> Array:
-    """Return the predicted counts of a source on its cutout, shape (pixels, energy).
+def fold_axes(fold: CubeFold | FixedFold) -> Any:
+    """Return the axes to map over for the folds of many datasets: 0, and None for what all of them share.
 
     Parameters
     ----------
-    flux
-        Photon flux per true-energy bin [s-1 cm-2].
     fold
-        The dataset around the source.
+        The folds, stacked.
+    """
+    return jax.tree_util.tree_map(lambda own: 0 if own else None, _is_own(fold))
+
+
+def _at_once(fold: CubeFold | FixedFold, size: int) -> int:
+    """Return how many datasets to fold at once, a divisor of their number: few where their pixels take much memory."""
+    if isinstance(fold, FixedFold):
+        return size
+    (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
+    each = 4 * pixels * maps + fold.pixel.shape[-1] * energies
+    most = max(1, _AT_ONCE // each)
+    return next(n for n in range(min(size, most), 0, -1) if size % n == 0)
+
+
+def over_datasets(function: Callable[..., Array], fold: CubeFold | FixedFold, *others: Array) -> Array:
+    """Map a function of a fold and arrays over the datasets, some at once.
+
+    Parameters
+    ----------
+    function
+        What to do with one dataset.
+    fold
+        The folds of all of them, stacked.
+    *others
+        Arrays with a leading axis of datasets.
+    """
+    size = len(others[0])
+    step = _at_once(fold, size)
+    mapped = jax.vmap(function, in_axes=(fold_axes(fold), *(0 for _ in others)))
+    if step == size:
+        return mapped(fold, *others)
+    own, shared = eqx.partition(fold, _is_own(fold))
+    parts = jax.tree_util.tree_map(lambda leaf: leaf.reshape(size // step, step, *leaf.shape[1:]), (own, others))
+    out = jax.lax.map(lambda part: mapped(eqx.combine(part[0], shared), *part[1]), parts)
+    return out.reshape(size, *out.shape[2:])
+
+
+def _coefficients(shape: RadialShape, spatial: Any) -> Array:
+    """Return spline coefficients of the source's profile behind PSF and pixel, shape (radii, energies)."""
+    radii, weights = spatial.radial_nodes()
+    # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
+    return profile_coefficients(shape.psf, bessel_j0(shape.wavenumber[:, None] * radii) @ weights, shape.basis)
+
+
+def source_image(shape: RadialShape | GridShape, spatial: Any) -> Array:
+    """Return a source on the pixels of its cutout, shape (pixels, energies of the PSF).
+
+    For symmetric sources it is a density [deg-2], for others the fraction of the photons per pixel.
+
+    Parameters
+    ----------
+    shape
+        Pixels and PSF.
     spatial
         Spatial model with arrays in place of parameters.
     """
-    shape = photon_fractions(fold, spatial)
+    if isinstance(shape, GridShape):
+        return grid_shape(shape, spatial)
+    radius = separation(shape.vectors, spatial.unit_vector("icrs"))
+    return spline_profile(_coefficients(shape, spatial), radius, shape.step)
+
+
+def _product(*operands: Any) -> Array:
+    return jnp.einsum(*operands, precision="highest")
+
+
+def _on_sphere(place: Array, axes: Array) -> Array:
+    """Return the unit vector at offsets along two axes from a third, shape (3,)."""
+    return axes[2] * jnp.sqrt(1.0 - jnp.sum(place * place)) + place @ axes[:2]
+
+
+def _axes(centre: Array) -> Array:
+    """Return two axes of the tangent plane and the unit vector itself, shape (3, 3)."""
+    least = jnp.eye(3, dtype=centre.dtype)[jnp.argmin(jnp.abs(centre))]
+    first = jnp.cross(centre, least)
+    first = first / jnp.sqrt(jnp.sum(first * first))
+    return jnp.stack([first, jnp.cross(centre, first), centre])
+
+
+def _draw(fold: CubeFold, axes: Array | None, place: Array, spatial: Any) -> tuple[Array, Array]:
+    """Return a source at the photons, and in weighted sums over the pixels: (photons, energies), (maps, energies)."""
+    shape = fold.shape
+    if isinstance(shape, GridShape):
+        image = grid_shape(shape, spatial)
+        return image[fold.pixel], _product("pj,pk->jk", fold.weights, image)
+    assert axes is not None
+    coefficients = _coefficients(shape, spatial)
+    radius = separation(shape.vectors, _on_sphere(place, axes))
+    # pixels are summed before they meet the profile: one pass for all of its energies
+    sums = spline_sums(radius, shape.step, fold.weights, len(coefficients))
+    return spline_profile(coefficients, radius[fold.pixel], shape.step), _product("rj,rk->jk", sums, coefficients)
+
+
+def _use(fold: CubeFold, sums: Array, drawn: tuple[Array, Array], flux: Array) -> Array:
+    """Return the rates at the photons, and behind them the totals."""
+    seen, total = drawn
     if fold.psf_is_reco:
-        return shape * jnp.matmul(fold.exposure * flux, fold.edisp, precision="highest")
-    return jnp.matmul(shape * fold.exposure * flux, fold.edisp, precision="highest")
+        by_energy = _product("jte,t->je", fold.response, flux)
+        here = jnp.take_along_axis(seen, fold.energy[:, None], axis=1)[:, 0]
+        rate = here * jnp.sum(fold.photons * by_energy.T[fold.energy], axis=1)
+        totals = _product("je,je,es->s", total, by_energy, sums)
+    else:
+        rate = _product("nt,t->n", seen * fold.photons, flux)
+        totals = _product("ts,t->s", _product("jt,jte,es->ts", total, fold.response, sums), flux)
+    return jnp.concatenate([rate, totals])
 
 
-def fixed_bins(flux: Array, fold: FixedFold) -> Array:
-    """Return the prediction in the bins with counts, and behind them its sum over the other bins of each energy."""
-    reached = jnp.matmul(fold.occupied, flux, precision="highest")
-    rest = jnp.matmul(fold.rest, flux, precision="highest")
+def cube_bins(
+    fold: CubeFold, flux: Array, sums: Array, spatial: Any, changes: Any, *, order: int | None = None
+) -> Array:
+    """Return the prediction in the bins with counts, and behind them its sums over the other bins.
+
+    Parameters
+    ----------
+    fold
+        The dataset around the source.
+    flux
+        Photon flux per true-energy bin [s-1 cm-2].
+    sums
+        1 where an energy bin belongs to a sum, shape (energy, sums).
+    spatial
+        Spatial model with arrays in place of parameters.
+    changes
+        True at the leaves of ``spatial`` that a fit may change; the position of symmetric models aside.
+    order
+        How many derivatives are right: fewer cost less. None for all.
+    """
+    place, axes = jnp.zeros(0, flux.dtype), None
+    if isinstance(fold.shape, RadialShape):
+        centre = spatial.unit_vector("icrs")
+        axes = _axes(jax.lax.stop_gradient(centre))
+        place = axes[:2] @ centre
+    moving, constant = eqx.partition(spatial, changes)
+    form, unravel = ravel_pytree(moving)
+    constant = jax.lax.stop_gradient(constant)
+
+    def draw(place: Array, form: Array) -> tuple[Array, Array]:
+        return _draw(fold, axes, place, eqx.combine(unravel(form), constant))
+
+    out = expanded(draw, functools.partial(_use, fold, sums), place, form, flux, order)
+    rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]
+    rest = totals - _product("n,ns->s", rate, sums[fold.energy])
+    return jnp.concatenate([rate.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
+
+
+def fixed_bins(fold: FixedFold, flux: Array, sums: Array) -> Array:
+    """Return the prediction in the bins with counts, and behind them its sums over the other bins."""
+    reached = _product("nt,t->n", fold.occupied, flux)
+    rest = _product("et,t,es->s", fold.rest, flux, sums)
     return jnp.concatenate([reached.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
-
-
-def cube_bins(npred: Array, fold: RadialFold | GridFold) -> Array:
-    """Return the prediction in the bins with counts, and behind them its sum over the other bins of each energy."""
-    occupied = npred.ravel().at[fold.bins].get(mode="fill", fill_value=0.0)
-    total = jnp.sum(jnp.where(fold.mask, npred, 0.0), axis=0)
-    return jnp.concatenate([occupied, total.at[fold.bins % npred.shape[1]].add(-occupied)])

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["GridFold", "grid_shape", "wave_numbers"]
+__all__ = ["GridShape", "grid_shape", "wave_numbers"]
 
 
-class GridFold(eqx.Module):
-    """What one source of any shape needs of one dataset, on a box of its pixels.
+class GridShape(eqx.Module):
+    """What one source of any shape needs to be drawn on a box of pixels.
 
     Parameters
     ----------
@@ -30,20 +30,11 @@ class GridFold(eqx.Module):
         c lon // 2 + 1) with c the number of times that the pixels' own wave numbers are covered; None without PSF.
     energy
         Centres of the true energies [TeV].
-    exposure, edisp, mask, bins
-        As in `RadialFold`, for the pixels of the box.
-    psf_is_reco
-        True where the PSF belongs to reconstructed energies and acts after the energy dispersion.
     """
 
     nodes: Any
     kernel: Array | None
     energy: Array
-    exposure: Array
-    edisp: Array
-    mask: Array
-    bins: Array
-    psf_is_reco: bool = eqx.field(static=True, default=False)
 
 
 def wave_numbers(shape: tuple[int, int], times: int) -> tuple[np.ndarray, np.ndarray]:
@@ -82,17 +73,17 @@ def _blurred(image: Array, kernel: Array) -> Array:
     return blurred[:, ::times, ::times]
 
 
-def grid_shape(fold: GridFold, spatial: Any) -> Array:
+def grid_shape(shape: GridShape, spatial: Any) -> Array:
     """Return the fraction of a source's photons per pixel and energy of the PSF, shape (pixels, energies).
 
     Parameters
     ----------
-    fold
-        The dataset around the source.
+    shape
+        Pixels and PSF.
     spatial
         Spatial model with arrays in place of parameters.
     """
-    nodes, kernel = fold.nodes, fold.kernel
+    nodes, kernel = shape.nodes, shape.kernel
     if getattr(spatial, "is_energy_dependent", False):
 
         def plane(at: Any) -> Array:
@@ -100,8 +91,10 @@ def grid_shape(fold: GridFold, spatial: Any) -> Array:
             image = spatial.node_fluxes(nodes, energy[None])[0]
             return image.sum(axis=0) if one is None else _blurred(image, one[None])[0]
 
-        shape = jax.lax.map(plane, (fold.energy, kernel))
+        planes = jax.lax.map(plane, (shape.energy, kernel))
     else:
         image = spatial.node_fluxes(nodes)
-        shape = image.sum(axis=0)[None] if kernel is None else _blurred(image, kernel)
-    return shape.reshape(shape.shape[0], -1).T
+        planes = image.sum(axis=0)[None] if kernel is None else _blurred(image, kernel)
+        # without a PSF there is one image for all energies
+        planes = jnp.broadcast_to(planes, (len(shape.energy), *planes.shape[1:])) if kernel is None else planes
+    return planes.reshape(planes.shape[0], -1).T

@@ -15,7 +15,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile"]
+__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", "spline_sums"]
 
 
 def separation(vectors: Array, position: Array) -> Array:
@@ -67,23 +67,47 @@ def profile_coefficients(psf: Array, shape: Array, basis: Array) -> Array:
     return (basis * shape) @ psf.T
 
 
+def _spline_basis(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
+    """Return the first of the four splines that are not zero at each radius, shape (points,), and the four values."""
+    x = radius / step
+    # clipped indices keep the gather in range; the last coefficients are zero
+    cell = jnp.clip(jnp.floor(x), 0, rows - 4)
+    t = jnp.minimum(x - cell, 1.0)
+    four = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    return cell.astype(jnp.int32), jnp.stack(four, axis=-1) / 6
+
+
 def spline_profile(coefficients: Array, radius: Array, step: Array) -> Array:
-    """Evaluate cubic B-splines on a uniform grid, shape (points, energy_true).
+    """Evaluate cubic B-splines on a uniform grid, shape (points, energies).
 
     Parameters
     ----------
     coefficients
-        Shape (radii, energy_true); the first one belongs to radius ``-step``.
+        Shape (radii, energies); the first one belongs to radius ``-step``.
     radius
         Where to evaluate, shape (points,) [deg]; 0 beyond the grid.
     step
         Distance of the radii [deg].
     """
-    x = radius / step
-    # clipped indices keep the gather in range; the last coefficients are zero
-    cell = jnp.clip(jnp.floor(x), 0, coefficients.shape[0] - 4)
-    t = jnp.minimum(x - cell, 1.0)[:, None]
-    i = cell.astype(jnp.int32)
-    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
-    rows = (coefficients[i + k] for k in range(4))
-    return sum(w * row for w, row in zip(weights, rows)) / 6  # type: ignore[return-value]
+    cell, four = _spline_basis(radius, step, len(coefficients))
+    return sum(four[:, k, None] * coefficients[cell + k] for k in range(4))  # type: ignore[return-value]
+
+
+def spline_sums(radius: Array, step: Array, weights: Array, rows: int) -> Array:
+    """Return the weighted sum of every spline over points, shape (radii, maps).
+
+    ``spline_sums(...).T @ coefficients`` is ``weights.T @ spline_profile(coefficients, ...)``.
+
+    Parameters
+    ----------
+    radius, step
+        As for `spline_profile`.
+    weights
+        Shape (points, maps).
+    rows
+        Number of radii.
+    """
+    cell, four = _spline_basis(radius, step, rows)
+    values = four[:, :, None] * weights[:, None, :]
+    out = jnp.zeros((rows, weights.shape[1]), values.dtype)
+    return out.at[(cell[:, None] + jnp.arange(4)).ravel()].add(values.reshape(-1, weights.shape[1]))

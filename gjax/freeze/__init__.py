@@ -3,7 +3,6 @@
 from gjax.freeze._compiled import compiled_prediction as compiled_prediction
 from gjax.freeze._compiled import compiled_source_prediction as compiled_source_prediction
 from gjax.freeze._compiled import compiled_spectrum as compiled_spectrum
-from gjax.freeze._cubes import collapsed as collapsed
 from gjax.freeze._datasets import freeze_datasets as freeze_datasets
 from gjax.freeze._images import cube_backgrounds as cube_backgrounds
 from gjax.freeze._images import cube_signals as cube_signals

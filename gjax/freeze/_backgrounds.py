@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.freeze._cubes import CubeArrays, collapsed, padded, unoccupied
+from gjax.freeze._cubes import CubeBins, padded
 from gjax.freeze._datasets import FrozenDatasets
 from gjax.irf.fov import fov_coordinates
 from gjax.likelihood import BackgroundGroup, BackgroundShape, TemplateGroup
@@ -21,7 +21,7 @@ from gjax.parameters import fill
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
 
-__all__ = ["background_groups", "cube_templates", "stack_trees", "template_groups"]
+__all__ = ["background_groups", "cube_templates", "keeps_all_bins", "stack_trees", "template_groups"]
 
 
 def stack_trees(trees: Sequence[Any]) -> Any:
@@ -45,8 +45,31 @@ def _acts_on(model: Any, names: Sequence[str], cubes: Sequence[int], what: str) 
 # ---- factors on known backgrounds ----
 
 
+def keeps_all_bins(models: Sequence[Any], members: Sequence[int], names: Sequence[str]) -> bool:
+    """Tell whether the background of a bucket of cubes changes by more than a factor per energy.
+
+    Parameters
+    ----------
+    models
+        All models.
+    members
+        Positions of the datasets of the bucket.
+    names
+        Names of all datasets.
+    """
+    return any(
+        (isinstance(model, TemplateNPredModel) or (isinstance(model, FoVBackgroundModel) and model.has_gradient))
+        and any(applies_to(model, names[i]) for i in members)
+        for model in models
+    )
+
+
 def background_groups(
-    pairs: Sequence[tuple[Any, Any]], datasets: Sequence[Any], frozen: FrozenDatasets
+    pairs: Sequence[tuple[Any, Any]],
+    datasets: Sequence[Any],
+    frozen: FrozenDatasets,
+    bins: Mapping[int, CubeBins],
+    sizes: Sequence[int],
 ) -> tuple[BackgroundGroup | None, ...]:
     """Return the models of the background per bucket.
 
@@ -56,6 +79,10 @@ def background_groups(
         Models, and the same with index slots.
     datasets, frozen
         The data.
+    bins
+        The bins of every cube by position.
+    sizes
+        Per bucket the number of bins after padding.
 
     Raises
     ------
@@ -74,17 +101,16 @@ def background_groups(
                 raise FitError(f"dataset {names[i]!r}: more than one background model acts on it")
             found[i] = model, dataset_skeleton(model, skeleton, names[i])
     return tuple(
-        _background_group(found, members, bucket, datasets, frozen)
-        for members, bucket in zip(frozen.members, frozen.buckets)
+        _background_group(found, members, datasets, bins, size) for members, size in zip(frozen.members, sizes)
     )
 
 
 def _background_group(
     found: dict[int, tuple[Any, Any]],
     members: Sequence[int],
-    bucket: Any,
     datasets: Sequence[Any],
-    frozen: FrozenDatasets,
+    bins: Mapping[int, CubeBins],
+    size: int,
 ) -> BackgroundGroup | None:
     here = [found[i] for i in members if i in found]
     if not here:
@@ -98,12 +124,12 @@ def _background_group(
     has_model: Any = np.array([i in found for i in members])
     if not any(model.has_gradient for model in models):
         return BackgroundGroup(spectral, has_model)
-    size = bucket.energy_bin.shape[1]
-    fields = [_shape_fields(frozen.cubes[i], datasets[i].counts.geom, model, size) for i, model in zip(members, models)]
+    fields = [_shape_fields(bins[i], datasets[i].counts.geom, model, size) for i, model in zip(members, models)]
     return BackgroundGroup(spectral, has_model, BackgroundShape(gradients, spatial, **stack_trees(fields)))
 
 
-def _shape_fields(cube: CubeArrays, geom: Any, model: Any, size: int) -> dict[str, np.ndarray]:
+def _shape_fields(bins: CubeBins, geom: Any, model: Any, size: int) -> dict[str, np.ndarray]:
+    cube = bins.cube
     image = geom.to_image()
     sky, centre = image.get_coord().skycoord, image.center_skydir
     lon, lat = (np.asarray(angle.rad).reshape(-1) for angle in (sky.spherical.lon, sky.spherical.lat))
@@ -114,8 +140,8 @@ def _shape_fields(cube: CubeArrays, geom: Any, model: Any, size: int) -> dict[st
     fields = {"x": x, "y": y, "lon": np.degrees(east) % 360, "lat": np.degrees(north)}
     # pixels off the projection hold nothing, but must not spoil the sum
     return {key: np.where(np.isfinite(value), value, 0.0) for key, value in fields.items()} | {
-        "rest": unoccupied(cube, cube.background),
-        "pixel": padded(cube.occupied % cube.counts.shape[1], size).astype(np.int32),
+        "rest": np.where(bins.empty, cube.background, 0.0),
+        "pixel": padded(bins.occupied % cube.counts.shape[1], size).astype(np.int32),
     }
 
 
@@ -144,7 +170,11 @@ def _placed(model: TemplateNPredModel, dataset: Any) -> np.ndarray:
 
 
 def template_groups(
-    pairs: Sequence[tuple[Any, Any]], datasets: Sequence[Any], frozen: FrozenDatasets
+    pairs: Sequence[tuple[Any, Any]],
+    datasets: Sequence[Any],
+    frozen: FrozenDatasets,
+    bins: Mapping[int, CubeBins],
+    sizes: Sequence[int],
 ) -> tuple[tuple[TemplateGroup, ...], ...]:
     """Return the templates of counts per bucket.
 
@@ -154,6 +184,8 @@ def template_groups(
         Models, and the same with index slots.
     datasets, frozen
         The data.
+    bins, sizes
+        As in `background_groups`.
 
     Raises
     ------
@@ -167,17 +199,19 @@ def template_groups(
             for i in _acts_on(model, names, list(frozen.cubes), "a map"):
                 found.append((i, model, dataset_skeleton(model, skeleton, names[i]).spectral_model))
     out = []
-    for members, bucket in zip(frozen.members, frozen.buckets):
+    for members, size in zip(frozen.members, sizes):
         kinds: dict[Any, list[tuple[int, Any, Any]]] = {}
         for i, model, spectral in found:
             if i in members:
                 kinds.setdefault(_kind(spectral), []).append((i, model, spectral))
         groups = []
         for same in kinds.values():
-            size = bucket.energy_bin.shape[1]  # type: ignore[attr-defined]
-            counts: Any = np.stack([collapsed(frozen.cubes[i], _placed(m, datasets[i]), size) for i, m, _ in same])
-            rows: Any = np.array([members.index(i) for i, _, _ in same], dtype=np.int32)
-            groups.append(TemplateGroup(stack_trees([spectral for _, _, spectral in same]), counts, rows))
+            pieces = [bins[i].collapsed(_placed(m, datasets[i]), size) for i, m, _ in same]
+            occupied, rest = (np.stack(parts) for parts in zip(*pieces))
+            rows = np.array([members.index(i) for i, _, _ in same], dtype=np.int32)
+            fields: dict[str, Any] = {"occupied": occupied, "rest": rest, "dataset": rows}
+            skeleton = stack_trees([spectral for _, _, spectral in same])
+            groups.append(TemplateGroup(skeleton, **fields))
         out.append(tuple(groups))
     return tuple(out)
 

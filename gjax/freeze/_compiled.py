@@ -20,7 +20,7 @@ from gjax.likelihood import (
     background_factors,
     background_norms,
     background_profile,
-    cube_npred,
+    cube_images,
     full_theta,
     hessian,
     predict,
@@ -119,11 +119,11 @@ def compiled_source_prediction(problem: Problem, x: Array) -> tuple[tuple[Array,
 
 
 @jax.jit
-def compiled_cubes(problem: Problem, x: Array) -> tuple[tuple[Array | None, ...], ...]:
-    """Return what every source gives to cubes, as groups of buckets: counts on its cutout, or flux if folded once."""
+def compiled_cubes(problem: Problem, x: Array) -> tuple[tuple[Any, ...], ...]:
+    """Return what the images of every source are made of, as groups of buckets; see `cube_images`."""
     theta = full_theta(problem, x)
     return tuple(
-        tuple(cube_npred(group, number, problem, theta) for number in range(len(problem.buckets)))
+        tuple(cube_images(group, number, problem, theta) for number in range(len(problem.buckets)))
         for group in problem.groups
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from gjax.datasets import MapDatasetOnOff
 from gjax.errors import FitError
 
-__all__ = ["CubeArrays", "collapsed", "cube_arrays", "cube_fields"]
+__all__ = ["CubeArrays", "CubeBins", "cube_arrays", "cube_bins", "cube_fields"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class CubeArrays:
     alpha: np.ndarray | None = None
     undefined: int = 0
 
-    @property
+    @functools.cached_property
     def occupied(self) -> np.ndarray:
         """Flat positions (energy, pixel) of the bins with counts inside the mask."""
         return np.flatnonzero((self.mask & (self.counts > 0)).ravel())
@@ -138,51 +139,142 @@ def cube_arrays(dataset: Any) -> CubeArrays:
     )
 
 
-def padded(values: np.ndarray, size: int) -> np.ndarray:
-    """Return values padded with zeros to a length."""
-    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])
-
-
-def unoccupied(cube: CubeArrays, values: np.ndarray) -> np.ndarray:
-    """Return values (energy, pixels) in the bins of the mask without counts, 0 elsewhere."""
-    return np.where(cube.mask & ~(cube.counts > 0), values, 0.0)
-
-
-def collapsed(cube: CubeArrays, values: np.ndarray, size: int) -> np.ndarray:
-    """Return values (energy, pixels) in the bins with counts, and behind them their sum over the others per energy.
+@dataclasses.dataclass(frozen=True)
+class CubeBins:
+    """Which bins of a map dataset are kept one by one, and which are summed.
 
     Parameters
     ----------
     cube
         The dataset.
-    values
-        Shape (energy, pixels).
-    size
-        Number of bins with counts after padding.
+    near
+        Bins of the mask that a source may reach, shape (energy, pixels).
+    far
+        The other bins of the mask.
     """
-    return np.concatenate([padded(values.ravel()[cube.occupied], size), unoccupied(cube, values).sum(axis=1)])
+
+    cube: CubeArrays
+    near: np.ndarray
+    far: np.ndarray
+
+    @functools.cached_property
+    def occupied(self) -> np.ndarray:
+        """Flat positions (energy, pixel) of the bins with counts that a source may reach."""
+        return np.flatnonzero((self.near & (self.cube.counts > 0)).ravel())
+
+    @property
+    def empty(self) -> np.ndarray:
+        """Bins without counts that a source may reach, shape (energy, pixels)."""
+        return self.near & ~(self.cube.counts > 0)
+
+    @property
+    def size(self) -> int:
+        """Number of bins one by one, those that stand for all far ones of an energy included."""
+        return len(self.occupied) + (len(self.cube.energy) if self.cube.alpha is None else 0)
+
+    def collapsed(self, values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return values (energy, pixels) in the bins one by one, padded, and their sums over empty bins per energy.
+
+        Parameters
+        ----------
+        values
+            Shape (energy, pixels).
+        size
+            Number of bins after padding.
+        """
+        single = values.ravel()[self.occupied]
+        if self.cube.alpha is None:
+            single = np.concatenate([single, np.where(self.far, values, 0.0).sum(axis=1)])
+        return padded(single, size), np.where(self.empty, values, 0.0).sum(axis=1)
 
 
-def cube_fields(cube: CubeArrays, size: int) -> dict[str, np.ndarray]:
-    """Return the fields of a bucket for one dataset, padded to ``size`` bins with counts."""
-    occupied = cube.occupied
-    n, pixels = len(occupied), cube.counts.shape[1]
+def cube_bins(cube: CubeArrays, reached: np.ndarray | None) -> CubeBins:
+    """Sort the bins of a dataset by whether a source may reach them.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    reached
+        Pixels that a source may reach; None if bins of an energy have more in common than one factor.
+    """
+    if reached is None:
+        return CubeBins(cube, cube.mask, np.zeros_like(cube.mask))
+    # counts that nothing explains keep a bin of their own
+    level = cube.background if cube.alpha is None else cube.alpha
+    far = cube.mask & ~reached & ((level > 0) | ~(cube.counts > 0))
+    return CubeBins(cube, cube.mask & ~far, far)
+
+
+def padded(values: np.ndarray, size: int) -> np.ndarray:
+    """Return values padded with zeros to a length."""
+    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])
+
+
+def _x_log(x: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Return ``x ln(ratio)``, 0 where x is 0."""
+    return np.where(x > 0, x * np.log(np.where(x > 0, ratio, 1.0)), 0.0)
+
+
+def _cash_constant(bins: CubeBins) -> np.ndarray:
+    """Return per energy by how much far bins are worse than one bin with all their counts and background."""
+    n, b = (np.where(bins.far, v, 0.0) for v in (bins.cube.counts, bins.cube.background))
+    total, background = n.sum(axis=1), b.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 2 * (_x_log(n, n / b).sum(axis=1) - _x_log(total, total / background))
+
+
+def _wstat_constant(bins: CubeBins) -> np.ndarray:
+    """Return per energy the statistic of far bins, which have no signal."""
+    assert bins.cube.counts_off is not None
+    assert bins.cube.alpha is not None
+    n, m, alpha = (np.where(bins.far, v, 0.0) for v in (bins.cube.counts, bins.cube.counts_off, bins.cube.alpha))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        background = (n + m) / (1 + alpha)
+        return 2 * (_x_log(n, n / (alpha * background)) + _x_log(m, m / background)).sum(axis=1)
+
+
+def cube_fields(bins: CubeBins, size: int, *, by_energy: bool = False) -> dict[str, np.ndarray]:
+    """Return the fields of a bucket for one dataset.
+
+    Parameters
+    ----------
+    bins
+        The bins of the dataset.
+    size
+        Number of bins one by one after padding.
+    by_energy
+        Whether bins without counts are summed per energy; otherwise all together.
+    """
+    cube, occupied = bins.cube, bins.occupied
+    is_known = cube.alpha is None or cube.counts_off is None
+    sums = np.eye(len(cube.energy)) if by_energy else np.ones((len(cube.energy), 1))
+    counts, _ = bins.collapsed(cube.counts, size)
+    single = np.ones(len(occupied), bool)
+    if is_known:
+        single = np.concatenate([single, bins.far.any(axis=1)])
+    energy_bin = occupied // cube.counts.shape[1]
+    if is_known:
+        energy_bin = np.concatenate([energy_bin, np.arange(len(cube.energy))])
     fields = {
-        "counts": np.concatenate([padded(cube.counts.ravel()[occupied], size), np.zeros(len(cube.energy))]),
-        "mask": np.concatenate([padded(np.ones(n, bool), size), cube.mask.any(axis=1)]),
-        "energy_bin": padded(occupied // pixels, size).astype(np.int32),
+        "counts": np.concatenate([counts, np.zeros(sums.shape[1])]),
+        "mask": np.concatenate([padded(single, size), cube.mask.any(axis=1) @ sums > 0]),
+        "energy_bin": padded(energy_bin, size).astype(np.int32),
+        "sums": sums,
+        "constant": (_cash_constant(bins) if is_known else _wstat_constant(bins)) @ sums,
         "energy": cube.energy,
         "edges": cube.edges,
     }
-    if cube.alpha is None or cube.counts_off is None:
-        background = collapsed(cube, cube.background, size)
-        return fields | {"background": background[:size], "background_rest": background[size:]}
+    if is_known:
+        background, rest = bins.collapsed(cube.background, size)
+        return fields | {"background": background, "background_rest": rest}
     # all bins without on counts are one bin with the same statistic: their mean ratio, and as many off counts
-    off = unoccupied(cube, cube.counts_off)
-    total, constant = off.sum(axis=1), (off * np.log1p(cube.alpha)).sum(axis=1)
-    ratio = np.divide((off * cube.alpha).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+    assert cube.counts_off is not None
+    off = np.where(bins.empty, cube.counts_off, 0.0)
+    total, constant = off.sum(axis=1) @ sums, (off * np.log1p(cube.alpha)).sum(axis=1) @ sums  # type: ignore[arg-type]
+    ratio = np.divide((off * cube.alpha).sum(axis=1) @ sums, total, out=np.zeros_like(total), where=total > 0)
     merged = np.divide(constant, np.log1p(ratio), out=np.zeros_like(total), where=ratio > 0)
     return fields | {
-        "counts_off": np.concatenate([padded(cube.counts_off.ravel()[occupied], size), merged]),
-        "alpha": np.concatenate([padded(cube.alpha.ravel()[occupied], size), ratio]),
+        "counts_off": np.concatenate([bins.collapsed(cube.counts_off, size)[0], merged]),
+        "alpha": np.concatenate([bins.collapsed(cube.alpha, size)[0], ratio]),  # type: ignore[arg-type]
     }

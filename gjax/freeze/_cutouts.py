@@ -1,29 +1,17 @@
-"""What one source needs of one cube: its pixels, their exposure, and the PSF in the form that its folding takes."""
+"""Where one source is drawn on one cube: its pixels, and the PSF in the form that its folding takes."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
-from gjax.folding import FixedFold, GridFold, RadialFold, wave_numbers
+from gjax.folding import GridShape, RadialShape, wave_numbers
 from gjax.freeze._cubes import CubeArrays
 from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transform, radial_grid
 from gjax.models._pixels import PixelNodes
 
-__all__ = [
-    "MARGIN",
-    "FixedCutout",
-    "box_of",
-    "fixed_fold",
-    "grid_fold",
-    "grid_for",
-    "pixels_around",
-    "radial_fold",
-    "radial_reach",
-    "stack_fixed",
-]
+__all__ = ["MARGIN", "box_of", "grid_for", "grid_shape", "pixels_around", "radial_reach", "radial_shape"]
 
 #: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
 MARGIN = 0.1
@@ -44,36 +32,14 @@ def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.nd
     return np.flatnonzero(((cube.vectors - position) ** 2).sum(axis=1) < chord**2)
 
 
-def _cutout(cube: CubeArrays, pixels: np.ndarray, n_bins: int, exposed: bool) -> dict[str, np.ndarray]:
-    """Return exposure, mask and bins with counts of a cutout, given the pixel of the map at every place, or -1."""
-    inside = pixels >= 0
-    n_energy, n_map = cube.counts.shape
-    outside = len(pixels) * n_energy
-    where = np.full(n_map, -1)
-    where[pixels[inside]] = np.flatnonzero(inside)
-    energy_bin, pixel = np.divmod(cube.occupied, n_map)
-    local = where[pixel]
-    bins = np.full(n_bins, outside, dtype=np.int32)
-    bins[: len(local)] = np.where(local >= 0, local * n_energy + energy_bin, outside)
-    exposure = cube.exposure[:, pixels] if exposed else np.ones((len(cube.exposure), len(pixels)))
-    return {
-        "exposure": np.where(inside, exposure, 0.0).T,
-        "mask": (inside & cube.mask[:, pixels]).T,
-        "bins": bins,
-    }
-
-
-def radial_fold(
+def radial_shape(
     cube: CubeArrays,
     position: np.ndarray,
     grid: RadialGrid,
     psf: tuple[np.ndarray, np.ndarray, bool],
-    edisp: np.ndarray,
     pixels: np.ndarray,
-    n_bins: int,
-    exposed: bool = True,
-) -> RadialFold:
-    """Return what one symmetric source needs of one dataset.
+) -> RadialShape:
+    """Return what one symmetric source needs to be drawn on one dataset.
 
     Parameters
     ----------
@@ -85,29 +51,19 @@ def radial_fold(
         Modes and splines.
     psf
         Radii [deg], PSF (energies, radii) at the source, and whether the energies are reconstructed ones.
-    edisp
-        Energy dispersion (energy_true, energy) at the source.
     pixels
         Pixels of the cutout, -1 in padding.
-    n_bins
-        Number of bins with counts after padding.
-    exposed
-        Whether the exposure acts on the source.
     """
     inside = pixels >= 0
-    solid_angle = np.where(inside, cube.solid_angle[pixels], 0.0)
-    side = float(np.sqrt(solid_angle[0])) if inside.any() else 0.0
-    transform = psf_transform(*psf[:2], grid.wavenumber) * pixel_transform(side, grid.wavenumber)
+    side = float(np.sqrt(cube.solid_angle[pixels[0]])) if inside.any() else 0.0
     fields: dict[str, Any] = {
         "vectors": np.where(inside[:, np.newaxis], cube.vectors[pixels], -position),
-        "solid_angle": solid_angle,
-        "edisp": edisp,
-        "psf": transform,
+        "psf": psf_transform(*psf[:2], grid.wavenumber) * pixel_transform(side, grid.wavenumber),
         "wavenumber": grid.wavenumber,
         "basis": grid.basis,
         "step": np.asarray(grid.step),
     }
-    return RadialFold(**fields, **_cutout(cube, pixels, n_bins, exposed), psf_is_reco=psf[2])  # type: ignore[arg-type]
+    return RadialShape(**fields)
 
 
 def box_of(geom: Any, position: Any, shape: tuple[int, int]) -> tuple[np.ndarray, PixelNodes]:
@@ -166,103 +122,21 @@ def _kernel(psf: tuple[np.ndarray, np.ndarray, bool], nodes: PixelNodes) -> np.n
     return kernel
 
 
-def grid_fold(
-    cube: CubeArrays,
-    box: tuple[np.ndarray, PixelNodes],
-    psf: tuple[np.ndarray, np.ndarray, bool] | None,
-    edisp: np.ndarray,
-    n_bins: int,
-    exposed: bool = True,
-) -> GridFold:
-    """Return what one source of any shape needs of one dataset.
+def grid_shape(cube: CubeArrays, nodes: PixelNodes, psf: tuple[np.ndarray, np.ndarray, bool] | None) -> GridShape:
+    """Return what one source of any shape needs to be drawn on one dataset.
 
     Parameters
     ----------
     cube
         The dataset.
-    box
-        Pixels and sub-pixels, from `box_of`.
-    psf, edisp, n_bins, exposed
-        As in `radial_fold`; None without PSF.
+    nodes
+        Sub-pixels, from `box_of`.
+    psf
+        As in `radial_shape`; None without PSF.
     """
-    pixels, nodes = box
-    fields: dict[str, Any] = {
-        "nodes": nodes,
-        "kernel": None if psf is None else _kernel(psf, nodes),
-        "energy": np.sqrt(cube.edges[:-1] * cube.edges[1:]),
-        "edisp": edisp,
-    }
-    is_reco = psf is not None and psf[2]
-    return GridFold(**fields, **_cutout(cube, pixels, n_bins, exposed), psf_is_reco=is_reco)  # type: ignore[arg-type]
-
-
-@dataclasses.dataclass(frozen=True)
-class FixedCutout:
-    """A source whose shape does not change: what its image needs, on the pixels that it reaches.
-
-    Parameters
-    ----------
-    pixels
-        Pixels of the map, shape (pixels,).
-    fractions
-        Fraction of the photons per pixel and energy of the PSF, shape (pixels, energies).
-    exposure
-        Shape (pixels, energy_true) [cm2 s].
-    edisp
-        Shape (energy_true, energy).
-    psf_is_reco
-        True where the fractions belong to reconstructed energies.
-    """
-
-    pixels: np.ndarray
-    fractions: np.ndarray
-    exposure: np.ndarray
-    edisp: np.ndarray
-    psf_is_reco: bool
-
-    def npred(self, flux: np.ndarray) -> np.ndarray:
-        """Return the predicted counts, shape (pixels, energy), of a flux per true-energy bin [s-1 cm-2]."""
-        if self.psf_is_reco:
-            return self.fractions * ((self.exposure * flux) @ self.edisp)
-        return (self.fractions * self.exposure * flux) @ self.edisp
-
-
-def fixed_fold(cube: CubeArrays, cut: FixedCutout, n_bins: int) -> tuple[dict[str, np.ndarray], int]:
-    """Fold a source of fixed shape once: the fields of a `FixedFold`, and how many bins with counts it reaches."""
-    n_map = cube.counts.shape[1]
-    where = np.full(n_map, -1)
-    where[cut.pixels] = np.arange(len(cut.pixels))
-    energy_bin, pixel = np.divmod(cube.occupied, n_map)
-    local = where[pixel]
-    reached = np.flatnonzero(local >= 0)
-    energy, place = energy_bin[reached], local[reached]
-    if cut.psf_is_reco:
-        occupied = cut.fractions[place, energy][:, np.newaxis] * cut.exposure[place] * cut.edisp[:, energy].T
-        total = (cut.fractions.T * cube.mask[:, cut.pixels]) @ cut.exposure * cut.edisp.T
-    else:
-        per_flux = cut.fractions * cut.exposure
-        occupied = per_flux[place] * cut.edisp[:, energy].T
-        total = (cube.mask[:, cut.pixels].astype(float) @ per_flux) * cut.edisp.T
-    np.subtract.at(total, energy, occupied)
-    bins = np.full(n_bins, -1, dtype=np.int32)
-    bins[reached] = np.arange(len(reached))
-    return {"occupied": occupied, "rest": total, "bins": bins}, len(reached)
-
-
-def stack_fixed(rows: list[list[dict[str, np.ndarray]]], size: int) -> FixedFold:
-    """Stack the folds of sources and datasets, padded to ``size`` bins that are reached."""
-
-    def padded(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        occupied = fields["occupied"]
-        room = np.zeros((size - len(occupied), occupied.shape[1]))
-        bins = np.where(fields["bins"] < 0, size, fields["bins"]).astype(np.int32)
-        return {"occupied": np.concatenate([occupied, room]), "rest": fields["rest"], "bins": bins}
-
-    done: list[list[Any]] = [[padded(fields) for fields in row] for row in rows]
-    arrays: dict[str, Any] = {
-        key: np.stack([np.stack([one[key] for one in row]) for row in done]) for key in done[0][0]
-    }
-    return FixedFold(**arrays)
+    kernel: Any = None if psf is None else _kernel(psf, nodes)
+    energy: Any = np.sqrt(cube.edges[:-1] * cube.edges[1:])
+    return GridShape(nodes, kernel, energy)
 
 
 def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:

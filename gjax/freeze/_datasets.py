@@ -11,7 +11,7 @@ import numpy as np
 
 from gjax.datasets import FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDataset, SpectrumDatasetOnOff
 from gjax.errors import FitError
-from gjax.freeze._cubes import CubeArrays, cube_arrays, cube_fields
+from gjax.freeze._cubes import CubeArrays, CubeBins, cube_arrays, cube_fields
 from gjax.irf import EDispKernel
 from gjax.likelihood import (
     AbstractBucket,
@@ -23,7 +23,7 @@ from gjax.likelihood import (
     OnOffSpectra,
 )
 
-__all__ = ["FrozenDatasets", "freeze_datasets", "ladder"]
+__all__ = ["FrozenDatasets", "cube_bucket", "freeze_datasets", "ladder"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +32,10 @@ class FrozenDatasets:
 
     Parameters
     ----------
+    kinds
+        Per bucket its class.
     buckets
-        The frozen data.
+        The frozen data; None for cubes, which depend on where sources are (see `cube_bucket`).
     members
         Per bucket, the positions of its datasets in the list given.
     sizes
@@ -42,13 +44,17 @@ class FrozenDatasets:
         Messages about bins without a defined statistic, which are left out.
     cubes
         The arrays of map datasets by position in the list given: sources are folded into them.
+    by_energy
+        Whether the bins of cubes without counts are summed per energy, not all together.
     """
 
-    buckets: tuple[AbstractBucket, ...]
+    kinds: tuple[type[AbstractBucket], ...]
+    buckets: tuple[AbstractBucket | None, ...]
     members: tuple[tuple[int, ...], ...]
     sizes: tuple[int, ...]
     undefined: tuple[str, ...]
     cubes: dict[int, CubeArrays] = dataclasses.field(default_factory=dict)
+    by_energy: bool = False
 
 
 def ladder(size: int) -> int:
@@ -168,12 +174,26 @@ def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
     return (ladder(len(arrays["mask"])),)
 
 
-def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket:
+def cube_bucket(kind: Any, bins: Sequence[CubeBins], *, by_energy: bool = False) -> Any:
+    """Return the bucket of several cubes.
+
+    Parameters
+    ----------
+    kind
+        Class of the bucket.
+    bins
+        The bins of every dataset.
+    by_energy
+        Whether bins without counts are summed per energy; otherwise all together.
+    """
+    size = ladder(max(one.size for one in bins))
+    fields = [cube_fields(one, size, by_energy=by_energy) for one in bins]
+    return kind(**{key: np.stack([one[key] for one in fields]) for key in fields[0]})
+
+
+def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[Any]) -> AbstractBucket | None:
     if issubclass(kind, AbstractCubes):
-        size = ladder(max(len(cube.occupied) for cube in parts))
-        cubes = [cube_fields(cube, size) for cube in parts]
-        stacked: dict[str, Any] = {key: np.stack([fields[key] for fields in cubes]) for key in cubes[0]}
-        return kind(**stacked)
+        return None
 
     def one(key: str, array: np.ndarray) -> np.ndarray:
         if key == "edges":
@@ -207,7 +227,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
         if isinstance(dataset, MapDataset | MapDatasetOnOff):
             kind = OnOffCubes if isinstance(dataset, MapDatasetOnOff) else CashCubes
             arrays = cubes[position] = cube_arrays(dataset)
-            mask, size = arrays.mask, ladder(len(arrays.occupied)) + len(arrays.energy)
+            mask, size = arrays.mask, arrays.mask.size
             message = _left_out(arrays.name, arrays.undefined, arrays.undefined + int(mask.sum()))
         elif isinstance(dataset, FluxPointsDataset):
             kind, arrays, message = _flux_points(dataset)
@@ -224,6 +244,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
         sizes.append(size)
         groups.setdefault((kind, _shape_of(kind, arrays)), []).append((position, arrays))
     stacked = tuple(_stack(kind, shape, [arrays for _, arrays in found]) for (kind, shape), found in groups.items())
-    buckets: tuple[AbstractBucket, ...] = jax.device_put(stacked)
+    buckets: tuple[AbstractBucket | None, ...] = jax.device_put(stacked)
+    kinds = tuple(kind for kind, _ in groups)
     members = tuple(tuple(position for position, _ in found) for found in groups.values())
-    return FrozenDatasets(buckets, members, tuple(sizes), tuple(undefined), cubes)
+    return FrozenDatasets(kinds, buckets, members, tuple(sizes), tuple(undefined), cubes)

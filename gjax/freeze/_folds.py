@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,26 +11,24 @@ import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.folding import photon_fractions
-from gjax.freeze._cubes import CubeArrays
+from gjax.folding import CubeFold, source_image
+from gjax.freeze._cubes import CubeArrays, CubeBins
 from gjax.freeze._cutouts import (
     MARGIN,
-    FixedCutout,
     box_of,
-    fixed_fold,
-    grid_fold,
     grid_for,
+    grid_shape,
     pixels_around,
-    radial_fold,
     radial_reach,
-    stack_fixed,
+    radial_shape,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
+from gjax.freeze._photons import Cutout, fold_places, stack_fixed, stack_folds
 from gjax.freeze._responses import edisp_at, psf_at
 from gjax.models import SkyModel, applies_to
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map"]
+__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map", "place_folds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,19 +42,21 @@ class GroupFolds:
     method
         How they are folded, see `fold_method`.
     folds
-        Per bucket, stacked over sources and datasets; None where the bucket holds no cubes.
+        Per bucket, stacked over sources and datasets, with nothing for ``bins``; None where the bucket holds no cubes.
+    reached
+        Per bucket, source and dataset the flat positions of the bins with counts that a source reaches.
     sees
         Per bucket, whether a source reaches a dataset, shape (sources, datasets).
     pixels
-        Per bucket, source and dataset the pixel of the map at every place of the cutout (-1 for none); a `FixedCutout`
-        for sources folded once.
+        Per bucket, source and dataset the pixels around the source.
     """
 
     models: tuple[SkyModel, ...]
     method: str
     folds: tuple[Any, ...]
+    reached: tuple[Any, ...]
     sees: tuple[np.ndarray, ...]
-    pixels: tuple[Any, ...]
+    pixels: tuple[list[list[Cutout]] | None, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,24 +149,58 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             name = type(model.spatial_model).__name__
             raise FitError(f"source {model.name!r}: {name} is a factor, not a distribution of flux")
     folds: list[Any] = []
+    reached: list[Any] = []
     sees: list[np.ndarray] = []
     pixels: list[Any] = []
     method = fold_method(models[0])
-    make = {"fixed": _fixed, "radial": _radial, "grid": _grid}[method]
-    for members, bucket in zip(frozen.members, frozen.buckets):
+    is_radial = _is_symmetric(models[0].spatial_model)
+    for members in frozen.members:
         cubes = [frozen.cubes.get(i) for i in members]
         if cubes[0] is None:
             folds.append(None)
+            reached.append(None)
             sees.append(np.ones((len(models), len(members))))
             pixels.append(None)
             continue
         here = [datasets[i] for i in members]
-        size = bucket.energy_bin.shape[1]  # type: ignore[attr-defined]
-        stacked, seen, cut = make(models, here, [cube for cube in cubes if cube is not None], size)
+        draw = _radial if is_radial else _grid
+        shapes, cuts = draw(models, here, [cube for cube in cubes if cube is not None])
+        if method == "fixed":
+            cuts = _drawn(models, shapes, cuts)
+            stacked, positions = stack_fixed(cuts, ladder)
+        else:
+            shared = ("wavenumber", "basis", "step") if is_radial else ()
+            stacked, positions = stack_folds(shapes, cuts, ladder, shared)
         folds.append(jax.device_put(stacked))
-        sees.append(seen)
-        pixels.append(cut)
-    return GroupFolds(tuple(models), method, tuple(folds), tuple(sees), tuple(pixels))
+        reached.append(positions)
+        sees.append(np.array([[float((cut.pixels >= 0).any()) for cut in row] for row in cuts]))
+        pixels.append(cuts)
+    return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels))
+
+
+def place_folds(folds: GroupFolds, bins: Mapping[int, CubeBins], sizes: Sequence[int], frozen: FrozenDatasets) -> Any:
+    """Return the folds of a group for given bins.
+
+    Parameters
+    ----------
+    folds
+        The folds of a group of sources.
+    bins
+        The bins of every cube by position.
+    sizes
+        Per bucket the number of bins after padding.
+    frozen
+        All datasets.
+    """
+    out: list[Any] = []
+    for fold, reached, members, n_bins in zip(folds.folds, folds.reached, frozen.members, sizes):
+        if fold is None:
+            out.append(None)
+            continue
+        none = (fold.pixel if isinstance(fold, CubeFold) else fold.occupied).shape[2]
+        places = [[fold_places(r, bins[i], none, n_bins) for r, i in zip(row, members)] for row in reached]
+        out.append(eqx.tree_at(lambda f: f.bins, fold, np.array(places)))
+    return tuple(out)
 
 
 def off_the_map(folds: GroupFolds, names: list[str], frozen: FrozenDatasets) -> list[str]:
@@ -193,12 +228,6 @@ def off_the_map(folds: GroupFolds, names: list[str], frozen: FrozenDatasets) -> 
     return found
 
 
-def _stack(rows: list[list[Any]]) -> Any:
-    flat = [fold for row in rows for fold in row]
-    shape = len(rows), len(rows[0])
-    return jax.tree_util.tree_map(lambda *leaves: np.stack(leaves).reshape(*shape, *np.shape(leaves[0])), *flat)
-
-
 def _applies(model: SkyModel, response: str) -> bool:
     return bool(dict(model.apply_irf).get(response, True))
 
@@ -216,8 +245,8 @@ def _side(cube: CubeArrays) -> float:
 
 
 def _radial(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
-) -> tuple[Any, np.ndarray, Any]:
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]
+) -> tuple[list[list[Any]], list[list[Cutout]]]:
     sides = [_side(cube) for cube in cubes]
     # no PSF: all within a hundredth of a pixel
     narrow = [(np.array([0.005 * side]), np.ones((len(cube.exposure), 1)), False) for side, cube in zip(sides, cubes)]
@@ -228,21 +257,21 @@ def _radial(
     rads = [psf[0] for row in psfs for psf in row]
     grid = grid_for(rads, sides, extent)
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
-    cut = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
-    size = ladder(max(max(len(p) for p in row) for row in cut) or 1)
-    cut = [[np.concatenate([p, np.full(size - len(p), -1)]) for p in row] for row in cut]
-    rows = [
-        [
-            radial_fold(cube, places[s], grid, psfs[s][d], responses[s][d][1], cut[s][d], n_bins, exposed)
-            for d, cube in enumerate(cubes)
-        ]
-        for s, exposed in enumerate(_applies(model, "exposure") for model in models)
-    ]
-    return _stack(rows), _seen(cut), cut
-
-
-def _seen(cut: list[list[np.ndarray]]) -> np.ndarray:
-    return np.array([[float((pixels >= 0).any()) for pixels in row] for row in cut])
+    pixels = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
+    size = ladder(max(max(len(p) for p in row) for row in pixels) or 1)
+    shapes: list[list[Any]] = []
+    cuts: list[list[Cutout]] = []
+    for model, place, near, row, psf_row in zip(models, places, pixels, responses, psfs):
+        here = [np.concatenate([p, np.full(size - len(p), -1)]) for p in near]
+        shapes.append([radial_shape(cube, place, grid, psf, p) for cube, psf, p in zip(cubes, psf_row, here)])
+        exposed = _applies(model, "exposure")
+        cuts.append(
+            [
+                Cutout(cube, p, edisp, psf[2], is_density=True, exposed=exposed)
+                for cube, p, (_, edisp), psf in zip(cubes, here, row, psf_row)
+            ]
+        )
+    return shapes, cuts
 
 
 def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any]) -> tuple[int, int]:
@@ -279,58 +308,41 @@ def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays])
     return responses, boxes
 
 
-def _grid_folds(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
-) -> tuple[list[list[Any]], list[list[np.ndarray]]]:
-    responses, boxes = _boxes(models, datasets, cubes)
-    rows = []
-    for model, row, boxes_of in zip(models, responses, boxes):
-        made = []
-        for cube, (psf, edisp), box in zip(cubes, row, boxes_of):
-            if psf is not None and psf[2] and getattr(model.spatial_model, "is_energy_dependent", False):
-                name = type(model.spatial_model).__name__
-                raise FitError(f"source {model.name!r}: {name} depends on true energy, the PSF on reconstructed energy")
-            spatial: Any = model.spatial_model
-            reach = reach_of(spatial.extent()) + (0.0 if psf is None else psf[0][-1])
-            if np.isfinite(reach) and not len(pixels_around(cube, _vector(spatial), reach)):
-                box[0][:] = -1
-            made.append(grid_fold(cube, box, psf, edisp, n_bins, _applies(model, "exposure")))
-        rows.append(made)
-    return rows, [[pixels for pixels, _ in row] for row in boxes]
-
-
 def _grid(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
-) -> tuple[Any, np.ndarray, Any]:
-    rows, cut = _grid_folds(models, datasets, cubes, n_bins)
-    return _stack(rows), _seen(cut), cut
-
-
-_fractions = jax.jit(photon_fractions)
-
-
-def _fixed(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], n_bins: int
-) -> tuple[Any, np.ndarray, Any]:
-    rows: Any = []
-    cut: Any
-    if _is_symmetric(models[0].spatial_model):
-        stacked, _, cut = _radial(models, datasets, cubes, n_bins)
-        for s in range(len(models)):
-            rows.append([jax.tree_util.tree_map(lambda leaf, s=s, d=d: leaf[s, d], stacked) for d in range(len(cubes))])
-    else:
-        rows, cut = _grid_folds(models, datasets, cubes, n_bins)
-    made: list[list[FixedCutout]] = []
-    for model, folds, places in zip(models, rows, cut):
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]
+) -> tuple[list[list[Any]], list[list[Cutout]]]:
+    responses, boxes = _boxes(models, datasets, cubes)
+    shapes: list[list[Any]] = []
+    cuts: list[list[Cutout]] = []
+    for model, row, boxes_of in zip(models, responses, boxes):
         spatial: Any = model.spatial_model
-        filled, row = spatial.filled(), []
-        for fold, pixels in zip(folds, places):
-            inside = pixels >= 0
-            fractions = np.asarray(_fractions(fold, filled), dtype=float)[inside]
-            parts = pixels[inside], fractions, fold.exposure[inside], fold.edisp
-            row.append(FixedCutout(*parts, psf_is_reco=fold.psf_is_reco))
-        made.append(row)
-    done = [[fixed_fold(cube, one, n_bins) for cube, one in zip(cubes, row)] for row in made]
-    size = ladder(max(number for row in done for _, number in row) or 1)
-    seen = np.array([[float(len(one.pixels) > 0) for one in row] for row in made])
-    return stack_fixed([[fields for fields, _ in row] for row in done], size), seen, made
+        drawn, cut = [], []
+        for cube, (psf, edisp), (pixels, nodes) in zip(cubes, row, boxes_of):
+            is_reco = psf is not None and psf[2]
+            if is_reco and getattr(spatial, "is_energy_dependent", False):
+                name = type(spatial).__name__
+                raise FitError(f"source {model.name!r}: {name} depends on true energy, the PSF on reconstructed energy")
+            reach = reach_of(spatial.extent()) + (0.0 if psf is None else psf[0][-1])
+            is_seen = not np.isfinite(reach) or len(pixels_around(cube, _vector(spatial), reach))
+            here = pixels if is_seen else np.full_like(pixels, -1)
+            drawn.append(grid_shape(cube, nodes, psf))
+            cut.append(Cutout(cube, here, edisp, is_reco, is_density=False, exposed=_applies(model, "exposure")))
+        shapes.append(drawn)
+        cuts.append(cut)
+    return shapes, cuts
+
+
+_image = jax.jit(source_image)
+
+
+def _drawn(models: list[SkyModel], shapes: list[list[Any]], cuts: list[list[Cutout]]) -> list[list[Cutout]]:
+    """Draw sources that do not change, on the pixels of the map alone."""
+    out = []
+    for model, shape_row, row in zip(models, shapes, cuts):
+        filled, done = model.spatial_model.filled(), []  # type: ignore[union-attr]
+        for shape, cut in zip(shape_row, row):
+            inside = cut.pixels >= 0
+            image = np.asarray(_image(jax.device_put(shape), filled), dtype=float)[inside]
+            done.append(dataclasses.replace(cut, pixels=cut.pixels[inside], image=image))
+        out.append(done)
+    return out

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._backgrounds import cube_templates
-from gjax.freeze._cutouts import FixedCutout
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
@@ -33,26 +32,22 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
     for folds, buckets in zip(likelihood.folds, per_group):
         if folds is None:
             continue
-        for members, made, cut in zip(frozen.members, buckets, folds.pixels):
-            if made is None:
+        for members, made, cuts in zip(frozen.members, buckets, folds.pixels):
+            if made is None or cuts is None:
                 continue
-            values = np.asarray(made)
+            fluxes, drawn = made
             for s, name in enumerate(folds.names):
                 if source not in (None, name):
                     continue
                 for d, i in enumerate(members):
-                    _add(out[i], values[s, d], cut[s][d])
+                    cut = cuts[s][d]
+                    image = cut.image if drawn is None else np.asarray(drawn[s, d])
+                    inside = cut.pixels >= 0
+                    npred = cut.npred(np.asarray(fluxes[s, d]), image)
+                    out[i][:, cut.pixels[inside]] += npred[inside].T
     for i, counts in cube_templates(likelihood, source).items():
         out[i] += counts
     return {i: total.reshape(-1, *frozen.cubes[i].shape) for i, total in out.items()}
-
-
-def _add(total: np.ndarray, values: np.ndarray, cut: Any) -> None:
-    if isinstance(cut, FixedCutout):
-        total[:, cut.pixels] += cut.npred(values).T
-    else:
-        inside = cut >= 0
-        total[:, cut[inside]] += values[inside].T
 
 
 def cube_backgrounds(likelihood: Likelihood) -> dict[int, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import logging
@@ -16,6 +17,7 @@ from jax import Array
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
+from gjax.freeze._devices import replicated, spread_problem
 from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
@@ -74,6 +76,7 @@ class Likelihood:
                 raise FitError(f"two datasets are called {name!r}: names must be unique")
         self.models = models if isinstance(models, Models) else Models(models)
         self.table = self.models.parameter_table
+        self.devices: tuple[Any, ...] = () if _from is None else _from.devices
         self._known: tuple[GroupFolds | None, ...] = () if _from is None or not self.frozen.cubes else _from.folds
         is_new = _from is None or not set(self.models.names) <= set(_from.models.names)
         # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
@@ -90,7 +93,7 @@ class Likelihood:
         # perhaps asked for first inside a function that JAX traces: the arrays are kept, so they must be arrays
         with jax.ensure_compile_time_eval():
             problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
-        return problem, folds
+            return spread_problem(problem, self.devices) if self.devices else problem, folds
 
     @property
     def problem(self) -> Problem:
@@ -137,7 +140,9 @@ class Likelihood:
     @property
     def n_bins(self) -> int:
         """Number of bins that enter the statistic."""
-        return sum(int(np.sum(np.asarray(bucket.mask))) for bucket in self.frozen.buckets)
+        cubes = sum(int(cube.mask.sum()) for cube in self.frozen.cubes.values())
+        others = [bucket for bucket in self.frozen.buckets if bucket is not None]
+        return cubes + sum(int(np.sum(np.asarray(bucket.mask))) for bucket in others)
 
     @property
     def scale(self) -> np.ndarray:
@@ -154,7 +159,7 @@ class Likelihood:
         """The same with the spare places that compiled functions expect."""
         x = np.zeros(self.problem.index.shape[0])
         x[: len(self.scale)] = self.table.values[self.table.free] / self.scale
-        return jax.device_put(x)
+        return jax.device_put(x, replicated(self.devices) if self.devices else None)
 
     def padded(self, x: Any) -> Array:
         """Return a free vector with the spare places that compiled functions expect."""
@@ -183,6 +188,41 @@ class Likelihood:
     def with_models(self, models: Any) -> Likelihood:
         """Return the likelihood of other models on the same frozen data; same kinds of models compile nothing."""
         return Likelihood(self.datasets, models, _from=self)
+
+    def by_energy(self) -> Likelihood:
+        """Return the same likelihood with the bins of cubes without counts summed per energy, not all together.
+
+        Fits need one sum; whoever tells energies apart needs one each.
+        """
+        likelihood = copy.copy(self)
+        likelihood._known = self.folds if self.frozen.cubes else ()
+        likelihood.frozen = dataclasses.replace(self.frozen, by_energy=True)
+        likelihood.__dict__.pop("_built", None)
+        return likelihood
+
+    def on_devices(self, devices: Sequence[Any] | None = None) -> Likelihood:
+        """Return the same likelihood with its datasets spread over several devices.
+
+        Everything else stays as it is. With several processes, each calls this with all datasets, after
+        `jax.distributed.initialize`.
+
+        Parameters
+        ----------
+        devices
+            JAX devices; all of them by default.
+
+        Raises
+        ------
+        ValueError
+            If the list is empty.
+        """
+        likelihood = copy.copy(self)
+        likelihood.devices = tuple(jax.devices() if devices is None else devices)
+        if not likelihood.devices:
+            raise ValueError("devices: expected at least one")
+        likelihood._known = self.folds if self.frozen.cubes else ()
+        likelihood.__dict__.pop("_built", None)
+        return likelihood
 
     def with_values(self, values: Mapping[str, Any]) -> Likelihood:
         """Return a likelihood with other parameter values; see `Models.with_values`."""
@@ -240,7 +280,7 @@ class Likelihood:
         if source is None:
             return self._as_maps(self._spread(compiled.compiled_prediction(likelihood.problem, x)), cubes)
         if isinstance(self.models[source], TemplateNPredModel):
-            return self._as_maps(self._spread([np.zeros(bucket.mask.shape) for bucket in self.frozen.buckets]), cubes)
+            return self._as_maps(self._spread([np.zeros(bucket.mask.shape) for bucket in self.problem.buckets]), cubes)
         group, position = likelihood.locate(source)
         per_group = compiled.compiled_source_prediction(likelihood.problem, x)
         return self._as_maps(self._spread([bucket[position] for bucket in per_group[group]]), cubes)
@@ -325,7 +365,7 @@ class Likelihood:
         """Say what was built: datasets, bins, sources, free parameters, and what was left out."""
         free = f"{len(self.free_names)} free of {self.table.size} parameters"
         lines = [f"Likelihood of {len(self.datasets)} datasets, {self.n_bins} bins, {free}"]
-        for bucket, members in zip(self.frozen.buckets, self.frozen.members):
+        for bucket, members in zip(self.problem.buckets, self.frozen.members):
             names = ", ".join(self.names[i] for i in members[:4]) + (", ..." if len(members) > 4 else "")
             shape = "x".join(
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.freeze._backgrounds import background_groups, stack_trees, template_groups
+from gjax.freeze._backgrounds import background_groups, keeps_all_bins, stack_trees, template_groups
 from gjax.freeze._colours import colour_columns
-from gjax.freeze._datasets import FrozenDatasets, ladder
-from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds
-from gjax.likelihood import Problem, SourceGroup
+from gjax.freeze._cubes import CubeBins, cube_bins
+from gjax.freeze._datasets import FrozenDatasets, cube_bucket, ladder
+from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds, place_folds
+from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
 from gjax.models import InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.parameters import ParameterTable
 
@@ -38,7 +39,9 @@ def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[Sk
     return list(kinds.values())
 
 
-def _group(found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any) -> SourceGroup:
+def _group(
+    found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any, placed: Any
+) -> SourceGroup:
     sees = folds.sees if folds else [1.0 for _ in frozen.members]
     applies = tuple(
         np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen
@@ -46,7 +49,7 @@ def _group(found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: Froz
     )
     spectral = stack_trees([skeleton.spectral_model for _, skeleton in found])
     spatial = stack_trees([skeleton.spatial_model for _, skeleton in found]) if folds else None
-    return SourceGroup(spectral, spatial, applies, folds.folds if folds else tuple(None for _ in frozen.members))
+    return SourceGroup(spectral, spatial, applies, placed)
 
 
 def _nuisance(
@@ -70,6 +73,33 @@ def _nuisance(
             found[i] = int(index)
     entries = [default if entry is None else entry for entry in found]
     return tuple(np.array([entries[i] for i in members], dtype=np.int32) for members in frozen.members)
+
+
+def _bins(
+    models: Models, names: Sequence[str], frozen: FrozenDatasets, folds: Sequence[GroupFolds | None]
+) -> dict[int, CubeBins]:
+    """Return the bins of every cube: one by one where a source may be seen, summed elsewhere."""
+    out = {}
+    for number, members in enumerate(frozen.members):
+        every = keeps_all_bins(list(models), members, names)
+        for d, i in enumerate(members):
+            if i not in frozen.cubes:
+                continue
+            reached = np.zeros(frozen.cubes[i].counts.shape[1], bool)
+            for made in folds:
+                cuts = None if made is None else made.pixels[number]
+                for s, row in enumerate(cuts or []):
+                    if made is not None and applies_to(made.models[s], names[i]):
+                        reached[row[d].pixels[row[d].pixels >= 0]] = True
+            out[i] = cube_bins(frozen.cubes[i], None if every else reached)
+    return out
+
+
+def _buckets(frozen: FrozenDatasets, bins: Mapping[int, CubeBins]) -> tuple[AbstractBucket, ...]:
+    return tuple(
+        cube_bucket(kind, [bins[i] for i in members], by_energy=frozen.by_energy) if bucket is None else bucket
+        for kind, bucket, members in zip(frozen.kinds, frozen.buckets, frozen.members)
+    )
 
 
 def build_problem(
@@ -97,24 +127,30 @@ def build_problem(
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
     instruments = [(model, skeleton) for model, skeleton in pairs if isinstance(model, InstrumentModel)]
-    groups, folds = [], []
-    for found in source_kinds(models, skeletons):
+    kinds, folds = source_kinds(models, skeletons), []
+    for found in kinds:
         made, members = None, [model for model, _ in found]
         if any(applies_to(model, names[i]) for model in members for i in frozen.cubes):
             old = [fold for fold in known if fold is not None and is_near(fold, members)]
             made = old[0] if old else make_folds(members, list(datasets), frozen)
         folds.append(made)
-        groups.append(_group(found, names, frozen, made))
+    bins = _bins(models, names, frozen, folds)
+    buckets = _buckets(frozen, bins)
+    widths = [bucket.energy_bin.shape[1] if isinstance(bucket, AbstractCubes) else 0 for bucket in buckets]
+    none = tuple(None for _ in frozen.members)
+    placed = [none if made is None else place_folds(made, bins, widths, frozen) for made in folds]
+    groups = [_group(found, names, frozen, made, at) for found, made, at in zip(kinds, folds, placed)]
     index: Any = free_index(table.free)
     scale = _nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None
     exposure = _nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None
-    backgrounds, templates = background_groups(pairs, datasets, frozen), template_groups(pairs, datasets, frozen)
+    backgrounds = background_groups(pairs, datasets, frozen, bins, widths)
+    templates = template_groups(pairs, datasets, frozen, bins, widths)
     sizes = [len(members) for members in frozen.members]
     host = Problem(
         table=table.freeze(),
         index=index,
         groups=tuple(groups),
-        buckets=frozen.buckets,
+        buckets=buckets,
         energy_scale=scale,
         exposure_norm=exposure,
         backgrounds=backgrounds,

@@ -101,7 +101,8 @@ def _potential(problem: Problem, whitening: Whitening) -> Callable[[Array], Arra
         x, log_jacobian = to_x(problem, whitening, z)
         # places without a parameter get a standard normal, so that the sampler sees a proper density
         spare = jnp.sum(jnp.where(unused(problem), (whitening.root @ z) ** 2, 0.0))
-        return 0.5 * (statistic(problem, x) + spare) - log_jacobian
+        # NUTS asks for first derivatives
+        return 0.5 * (statistic(problem, x, 1) + spare) - log_jacobian
 
     return energy
 

@@ -23,7 +23,7 @@ from gjax.likelihood._poisson import cash as cash
 from gjax.likelihood._poisson import cash_weight as cash_weight
 from gjax.likelihood._problem import Problem as Problem
 from gjax.likelihood._problem import SourceGroup as SourceGroup
-from gjax.likelihood._problem import cube_npred as cube_npred
+from gjax.likelihood._problem import cube_images as cube_images
 from gjax.likelihood._problem import full_theta as full_theta
 from gjax.likelihood._problem import predict as predict
 from gjax.likelihood._problem import predict_sources as predict_sources

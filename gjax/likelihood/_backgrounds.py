@@ -77,14 +77,17 @@ class TemplateGroup(eqx.Module):
     ----------
     skeleton
         A dimensionless spectral model with index slots; every leaf has a leading axis over pairs.
-    counts
-        The template in the bins with counts, and summed over the others per energy, shape (pairs, bins + energy).
+    occupied
+        The template in the bins with counts, shape (pairs, bins).
+    rest
+        The template summed over the other bins of each energy, shape (pairs, energy).
     dataset
         Row of the bucket that it is added to, shape (pairs,).
     """
 
     skeleton: Any
-    counts: Array
+    occupied: Array
+    rest: Array
     dataset: Array
 
 
@@ -128,7 +131,7 @@ def background_factors(group: BackgroundGroup | None, theta: Array) -> Array | N
 
 
 def cube_background(group: BackgroundGroup | None, bucket: Any, theta: Array) -> Array:
-    """Return the background of a bucket of cubes, shape (datasets, bins + energy).
+    """Return the background of a bucket of cubes, shape (datasets, bins + sums).
 
     Parameters
     ----------
@@ -146,7 +149,11 @@ def cube_background(group: BackgroundGroup | None, bucket: Any, theta: Array) ->
     if group is not None and group.shape is not None and factors is not None:
         occupied = occupied * jnp.take_along_axis(factors, group.shape.pixel, axis=1)
         rest = jnp.einsum("dep,dp->de", group.shape.rest, factors, precision="highest")
-    return jnp.concatenate([occupied, rest * norms], axis=1)
+    return jnp.concatenate([occupied, _summed(rest * norms, bucket.sums)], axis=1)
+
+
+def _summed(values: Array, sums: Array) -> Array:
+    return jnp.einsum("de,des->ds", values, sums, precision="highest")
 
 
 def template_factors(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
@@ -156,7 +163,7 @@ def template_factors(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
 
 
 def template_npred(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
-    """Return the counts of the templates of a group, shape (pairs, bins + energy).
+    """Return the counts of the templates of a group, shape (pairs, bins + sums).
 
     Parameters
     ----------
@@ -167,7 +174,6 @@ def template_npred(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
     theta
         Values of all parameters.
     """
-    sums = jnp.broadcast_to(jnp.arange(bucket.energy.shape[1]), bucket.energy.shape)
-    energy_bin = jnp.concatenate([bucket.energy_bin, sums], axis=1)
     factors = template_factors(group, bucket, theta)
-    return group.counts * jnp.take_along_axis(factors, energy_bin[group.dataset], axis=1)
+    occupied = group.occupied * jnp.take_along_axis(factors, bucket.energy_bin[group.dataset], axis=1)
+    return jnp.concatenate([occupied, _summed(group.rest * factors, bucket.sums[group.dataset])], axis=1)

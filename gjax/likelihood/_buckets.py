@@ -86,10 +86,11 @@ def _on_off(bucket: OnOffSpectra | OnOffCubes, mu: Array) -> tuple[Array, ...]:
 
 
 class AbstractCubes(AbstractBucket):
-    """Cubes: the bins with counts, and the sum of the others per energy.
+    """Cubes: bins one by one, and sums over others.
 
-    The statistic of a bin without counts is linear in its prediction, so one number per energy stands for all of them.
-    Predictions have the shape (datasets, bins + energy).
+    The statistic of a bin without counts is linear in its prediction, so one number stands for all of them. Bins that
+    no source reaches share one factor on their background per energy; they are one bin each energy, and a constant.
+    Predictions have the shape (datasets, bins + sums).
 
     Parameters
     ----------
@@ -99,6 +100,10 @@ class AbstractCubes(AbstractBucket):
         True for occupied bins and the sums.
     energy_bin
         Energy bin of each occupied bin, shape (datasets, bins).
+    sums
+        1 where an energy bin belongs to a sum, shape (datasets, energy, sums).
+    constant
+        What bins that are one lack of the statistic of each for itself, shape (datasets, sums).
     energy
         Centres of the energy bins [TeV], shape (datasets, energy).
     edges
@@ -107,8 +112,15 @@ class AbstractCubes(AbstractBucket):
 
     counts: eqx.AbstractVar[Array]
     energy_bin: eqx.AbstractVar[Array]
+    sums: eqx.AbstractVar[Array]
+    constant: eqx.AbstractVar[Array]
     energy: eqx.AbstractVar[Array]
     edges: eqx.AbstractVar[Array]
+
+
+def _with_constant(bucket: AbstractCubes, values: Array) -> Array:
+    room = jnp.zeros((len(values), values.shape[1] - bucket.constant.shape[1]), values.dtype)
+    return jnp.where(bucket.mask, values + jnp.concatenate([room, bucket.constant], axis=1), 0.0)
 
 
 class CashCubes(AbstractCubes):
@@ -116,7 +128,7 @@ class CashCubes(AbstractCubes):
 
     Parameters
     ----------
-    counts, mask, energy_bin, energy, edges
+    counts, mask, energy_bin, sums, constant, energy, edges
         See `AbstractCubes`.
     background
         Background in the occupied bins, shape (datasets, bins).
@@ -129,12 +141,14 @@ class CashCubes(AbstractCubes):
     background: Array
     background_rest: Array
     energy_bin: Array
+    sums: Array
+    constant: Array
     energy: Array
     edges: Array
 
     def statistic(self, mu: Array) -> Array:
         total, counts = jnp.where(self.mask, mu, 1.0), jnp.where(self.mask, self.counts, 1.0)
-        return jnp.where(self.mask, cash(total, counts), 0.0)
+        return _with_constant(self, cash(total, counts))
 
     def weight(self, mu: Array) -> Array:
         # the Fisher information of empty bins is not that of their sum: use the observed one, n / mu^2
@@ -148,7 +162,7 @@ class OnOffCubes(AbstractCubes):
 
     Parameters
     ----------
-    counts, mask, energy_bin, energy, edges
+    counts, mask, energy_bin, sums, constant, energy, edges
         See `AbstractCubes`.
     counts_off, alpha
         Off counts and ratio of acceptances of the occupied bins. In the last places those of one bin whose statistic
@@ -160,11 +174,13 @@ class OnOffCubes(AbstractCubes):
     alpha: Array
     mask: Array
     energy_bin: Array
+    sums: Array
+    constant: Array
     energy: Array
     edges: Array
 
     def statistic(self, mu: Array) -> Array:
-        return jnp.where(self.mask, wstat(*_on_off(self, mu)), 0.0)
+        return _with_constant(self, wstat(*_on_off(self, mu)))
 
     def weight(self, mu: Array) -> Array:
         # observed, not expected: the information of empty bins is not that of their sum

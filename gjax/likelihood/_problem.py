@@ -6,6 +6,7 @@ leaf of `Problem`, so one compiled program serves them all.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -13,17 +14,28 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import FixedFold, RadialFold, cube_bins, fixed_bins, fold_cube, fold_spectrum, scaled_edges
+from gjax.folding import (
+    CubeFold,
+    FixedFold,
+    RadialShape,
+    cube_bins,
+    fixed_bins,
+    fold_axes,
+    fold_spectrum,
+    over_datasets,
+    scaled_edges,
+    source_image,
+)
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
 from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, CashCubes, FluxPointSets
 from gjax.likelihood._columns import Columns
-from gjax.parameters import FrozenTable, fill, prior_statistic
+from gjax.parameters import FrozenTable, changing, fill, prior_statistic
 
 __all__ = [
     "Parts",
     "Problem",
     "SourceGroup",
-    "cube_npred",
+    "cube_images",
     "full_theta",
     "predict",
     "predict_parts",
@@ -52,7 +64,7 @@ class SourceGroup(eqx.Module):
     skeleton: Any
     spatial: Any
     applies: tuple[Array, ...]
-    folds: tuple[RadialFold | FixedFold | None, ...]
+    folds: tuple[CubeFold | FixedFold | None, ...]
 
 
 class Problem(eqx.Module):
@@ -104,7 +116,7 @@ def _nuisances(problem: Problem, number: int, theta: Array) -> tuple[Array, Arra
     return extended[problem.energy_scale[number]], extended[problem.exposure_norm[number]]
 
 
-def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array) -> Array:
+def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, order: int | None) -> Array:
     """Return the prediction of every source of a group for one bucket, shape (sources, datasets, bins)."""
     bucket: Any = problem.buckets[number]
     has_nuisances = problem.energy_scale is not None
@@ -126,19 +138,20 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array) -> 
             return fold(model) * factor[:, None]
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
-        return jax.vmap(cube_signal, in_axes=(0, 0, None))(flux, folds, fill(spatial, theta))
+        if isinstance(folds, FixedFold):
+            return over_datasets(fixed_bins, folds, flux, bucket.sums)
+        model = {"spatial": fill(spatial, theta), "changes": _changes(spatial, folds)}
+        return over_datasets(functools.partial(cube_bins, order=order, **model), folds, flux, bucket.sums)
 
     folds = group.folds[number]
     if isinstance(bucket, AbstractCubes) and folds is None:
         return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
-    return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
+    axes = None if folds is None else fold_axes(folds)
+    return jax.vmap(one, in_axes=(0, 0, 0, axes))(group.skeleton, group.spatial, group.applies[number], folds)
 
 
-def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) -> Array | None:
-    """Return the counts of a group of sources on their cutouts, shape (sources, datasets, pixels, energy).
-
-    For sources folded once it is their flux in true energy, shape (sources, datasets, energy_true); None for buckets
-    that hold no cubes.
+def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array) -> tuple[Array, Array | None] | None:
+    """Return what images of a group of sources are made of, for a bucket of cubes; None for other buckets.
 
     Parameters
     ----------
@@ -150,36 +163,59 @@ def cube_npred(group: SourceGroup, number: int, problem: Problem, theta: Array) 
         The likelihood.
     theta
         All parameters.
+
+    Returns
+    -------
+    flux
+        Photon flux of every source in true energy, shape (sources, datasets, energy_true).
+    image
+        The sources drawn on their cutouts, shape (sources, datasets, pixels, energies of the PSF); None for sources
+        that are folded once.
     """
     bucket: Any = problem.buckets[number]
     folds = group.folds[number]
     if folds is None:
         return None
+    axes = fold_axes(folds)
 
-    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> Array:
+    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> tuple[Array, Array | None]:
         edges, factor = bucket.edges, applies
         if problem.energy_scale is not None:
             z, norm = _nuisances(problem, number, theta)
             edges, factor = scaled_edges(edges, z), norm * applies
         flux = fill(skeleton, theta).integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
         if isinstance(folds, FixedFold):
-            return flux
-        return jax.vmap(fold_cube, in_axes=(0, 0, None))(flux, folds, fill(spatial, theta))
+            return flux, None
+        model = fill(spatial, theta)
+        return flux, jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
 
-    return jax.vmap(one)(group.skeleton, group.spatial, group.applies[number], folds)
-
-
-def cube_signal(flux: Array, fold: Any, spatial: Any) -> Array:
-    """Return the prediction of a source in the bins with counts, and in the others summed per energy."""
-    if isinstance(fold, FixedFold):
-        return fixed_bins(flux, fold)
-    return cube_bins(fold_cube(flux, fold, spatial), fold)
+    return jax.vmap(one, in_axes=(0, 0, 0, axes))(group.skeleton, group.spatial, group.applies[number], folds)
 
 
-def predict_sources(problem: Problem, theta: Array) -> tuple[tuple[Array, ...], ...]:
-    """Return the prediction of every source, as groups of buckets of shape (sources, datasets, bins)."""
+def _changes(spatial: Any, folds: CubeFold) -> Any:
+    """Return True at the leaves of a spatial model that a fit may change; but for the position of a symmetric one."""
+    changes = changing(spatial)
+    if not isinstance(folds.shape, RadialShape):
+        return changes
+    # neither position nor ellipticity has a part in the profile of a symmetric model
+    apart = [name for name in ("lon_0", "lat_0", "e", "phi") if hasattr(spatial, name)]
+    return eqx.tree_at(lambda tree: [getattr(tree, name) for name in apart], changes, [False] * len(apart))
+
+
+def predict_sources(problem: Problem, theta: Array, order: int | None = None) -> tuple[tuple[Array, ...], ...]:
+    """Return the prediction of every source, as groups of buckets of shape (sources, datasets, bins).
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    theta
+        All parameters.
+    order
+        How many derivatives will be taken: 0, 1 or 2, which is cheaper than not knowing (None).
+    """
     return tuple(
-        tuple(_signal(group, number, problem, theta) for number in range(len(problem.buckets)))
+        tuple(_signal(group, number, problem, theta, order) for number in range(len(problem.buckets)))
         for group in problem.groups
     )
 
@@ -192,9 +228,9 @@ class Parts(NamedTuple):
     sources
         Per group and bucket, shape (sources, datasets, bins).
     backgrounds
-        Per bucket of cubes with a known background, shape (datasets, bins + energy); else None.
+        Per bucket of cubes with a known background, shape (datasets, bins + sums); else None.
     templates
-        Per bucket and group of templates, shape (pairs, bins + energy).
+        Per bucket and group of templates, shape (pairs, bins + sums).
     """
 
     sources: tuple[tuple[Array, ...], ...]
@@ -202,10 +238,10 @@ class Parts(NamedTuple):
     templates: tuple[tuple[Array, ...], ...]
 
 
-def predict_parts(problem: Problem, theta: Array) -> Parts:
-    """Return the prediction of every source, background and template."""
+def predict_parts(problem: Problem, theta: Array, order: int | None = None) -> Parts:
+    """Return the prediction of every source, background and template; see `predict_sources`."""
     return Parts(
-        predict_sources(problem, theta),
+        predict_sources(problem, theta, order),
         tuple(
             cube_background(group, bucket, theta) if isinstance(bucket, CashCubes) else None
             for group, bucket in zip(problem.backgrounds, problem.buckets)
@@ -229,12 +265,12 @@ def sum_parts(problem: Problem, parts: Parts) -> tuple[Array, ...]:
     return tuple(total)
 
 
-def predict(problem: Problem, theta: Array) -> tuple[Array, ...]:
+def predict(problem: Problem, theta: Array, order: int | None = None) -> tuple[Array, ...]:
     """Return the summed prediction of all sources and templates, one array (datasets, bins) per bucket.
 
     That of cubes with a known background holds it.
     """
-    return sum_parts(problem, predict_parts(problem, theta))
+    return sum_parts(problem, predict_parts(problem, theta, order))
 
 
 def statistic_of_prediction(problem: Problem, mu: tuple[Array, ...]) -> Array:
@@ -252,7 +288,7 @@ def prior_of_theta(problem: Problem, theta: Array) -> Array:
     return jnp.sum(jnp.where(is_free, prior_statistic(theta, problem.table.prior_kind, problem.table.prior_rows), 0.0))
 
 
-def statistic(problem: Problem, x: Array) -> Array:
-    """Return the fit statistic (deviance plus priors) at the free vector ``x``."""
+def statistic(problem: Problem, x: Array, order: int | None = None) -> Array:
+    """Return the fit statistic (deviance plus priors) at the free vector ``x``; see `predict_sources` for ``order``."""
     theta = full_theta(problem, x)
-    return statistic_of_prediction(problem, predict(problem, theta)) + prior_of_theta(problem, theta)
+    return statistic_of_prediction(problem, predict(problem, theta, order)) + prior_of_theta(problem, theta)

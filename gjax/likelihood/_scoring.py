@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import GridFold, RadialFold
+from gjax.folding import CubeFold
 from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
 from gjax.parameters import prior_weight
 
@@ -87,17 +87,22 @@ def _products(problem: Problem, columns: Parts, slopes: Sequence[Array], weights
 
 def _is_large(problem: Problem) -> bool:
     """Tell whether the pixels of all colours at once take more memory than 200 MB; then it is one after the other."""
-    folds = [fold for group in problem.groups for fold in group.folds if isinstance(fold, RadialFold | GridFold)]
-    return len(problem.columns.directions) * sum(fold.exposure.size for fold in folds) > 25_000_000
+    folds = [fold for group in problem.groups for fold in group.folds if isinstance(fold, CubeFold)]
+    return len(problem.columns.directions) * sum(fold.weights.size + fold.photons.size for fold in folds) > 25_000_000
 
 
-def _linearised(problem: Problem, x: Array) -> tuple[tuple[Array, ...], Parts]:
-    """Return the prediction per bucket, and the parts of its derivatives along every colour."""
-    parts, push = jax.linearize(lambda x: predict_parts(problem, full_theta(problem, x)), x)
+def _along(problem: Problem, x: Array, order: int) -> Callable[[Array], Parts]:
+    """Return the prediction part by part as a function of steps along the colours."""
     directions = problem.columns.directions
-    return sum_parts(problem, parts), jax.lax.map(push, directions) if _is_large(problem) else jax.vmap(push)(
-        directions
-    )
+    return lambda step: predict_parts(problem, full_theta(problem, x + step @ directions), order)
+
+
+def _linearised(problem: Problem, x: Array, order: int = 1) -> tuple[tuple[Array, ...], Parts]:
+    """Return the prediction per bucket, and the parts of its derivatives along every colour."""
+    size = len(problem.columns.directions)
+    parts, push = jax.linearize(_along(problem, x, order), jnp.zeros(size, x.dtype))
+    each = jax.lax.map if _is_large(problem) else lambda f, v: jax.vmap(f)(v)
+    return sum_parts(problem, parts), each(push, jnp.eye(size, dtype=x.dtype))
 
 
 def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
@@ -123,10 +128,11 @@ def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
 
 def _in_reverse(problem: Problem, x: Array) -> Array:
     def gradient(x: Array) -> Array:
-        return jax.grad(statistic, argnums=1)(problem, x)
+        return jax.grad(lambda x: statistic(problem, x, 2))(x)
 
     # one direction after the other: all at once hold every predicted bin as often as there are parameters
-    return jax.lax.map(lambda v: jax.jvp(gradient, (x,), (v,))[1], jnp.eye(x.shape[0], dtype=x.dtype))
+    _, push = jax.linearize(gradient, x)
+    return jax.lax.map(push, jnp.eye(x.shape[0], dtype=x.dtype))
 
 
 def hessian(problem: Problem, x: Array) -> Array:
@@ -138,17 +144,17 @@ def hessian(problem: Problem, x: Array) -> Array:
     colours, k = problem.columns.directions.shape
     if colours**2 > 2 * k:
         return _in_reverse(problem, x)
-    mu, columns = _linearised(problem, x)
+    mu, columns = _linearised(problem, x, 2)
     slopes, curvatures = [], []
     for bucket, m in zip(problem.buckets, mu):
         slope, curvature = jax.jvp(jax.grad(lambda m, b=bucket: jnp.sum(b.statistic(m))), (m,), (jnp.ones_like(m),))
         slopes.append(slope)
         curvatures.append(curvature)
     _, matrix = _products(problem, columns, slopes, curvatures)
-    directions = problem.columns.directions
+    along = _along(problem, x, 2)
 
     def weighed(step: Array) -> Parts:
-        parts = predict_parts(problem, full_theta(problem, x + step @ directions))
+        parts = along(step)
         return Parts(
             tuple(tuple(jnp.sum(v * s, axis=-1) for v, s in zip(group, slopes)) for group in parts.sources),
             tuple(None if v is None else jnp.sum(v * s, axis=-1) for v, s in zip(parts.backgrounds, slopes)),
@@ -158,10 +164,9 @@ def hessian(problem: Problem, x: Array) -> Array:
             ),
         )
 
-    size = directions.shape[0]
-    start = jnp.zeros(size, x.dtype)
+    start = jnp.zeros(colours, x.dtype)
     # one direction after the other: all at once hold every predicted bin as often as there are pairs of colours
-    eye = jnp.eye(size, dtype=x.dtype)
+    eye = jnp.eye(colours, dtype=x.dtype)
 
     def slopes_of(step: Array) -> Parts:
         if not _is_large(problem):
@@ -169,7 +174,9 @@ def hessian(problem: Problem, x: Array) -> Array:
         first = jax.lax.map(lambda v: jax.jvp(weighed, (step,), (v,))[1], eye)
         return jax.tree_util.tree_map(lambda leaf: jnp.moveaxis(leaf, 0, -1), first)
 
-    second = jax.lax.map(lambda v: jax.jvp(slopes_of, (start,), (v,))[1], eye)
+    # linear in what follows: the sources are drawn once, not once per direction
+    _, bend = jax.linearize(slopes_of, start)
+    second = jax.lax.map(bend, eye)
     where = problem.columns
     for group, per_bucket in zip(second.sources, where.sources):
         for values, at in zip(group, per_bucket):

@@ -18,6 +18,7 @@ from gjax.parameters._priors import prior_weight as prior_weight
 from gjax.parameters._table import FrozenTable as FrozenTable
 from gjax.parameters._table import ParameterTable as ParameterTable
 from gjax.parameters._table import Slot as Slot
+from gjax.parameters._table import changing as changing
 from gjax.parameters._table import fill as fill
 from gjax.parameters._table import freeze_tree as freeze_tree
 from gjax.parameters._table import parameter_paths as parameter_paths

@@ -26,6 +26,7 @@ __all__ = [
     "FrozenTable",
     "ParameterTable",
     "Slot",
+    "changing",
     "fill",
     "freeze_tree",
     "parameter_paths",
@@ -71,6 +72,19 @@ def fill(skeleton: Any, theta: Array) -> Any:
     """Put values back: the model tree with arrays where the parameters were."""
     return jax.tree_util.tree_map(
         lambda node: node.value(theta) if _is_slot(node) else node, skeleton, is_leaf=_is_slot
+    )
+
+
+def changing(skeleton: Any) -> Any:
+    """Return the tree with True in place of parameters that a fit may change, and False for all other leaves.
+
+    Parameters
+    ----------
+    skeleton
+        Tree with slots in place of parameters.
+    """
+    return jax.tree_util.tree_map(
+        lambda node: _is_slot(node) and not getattr(node, "constant", False), skeleton, is_leaf=_is_slot
     )
 
 

@@ -117,7 +117,7 @@ def test_datasets_in_one_bucket_have_their_own_gradients():
     spectrum = PowerLawNormSpectralModel(norm=Parameter([1.1, 0.9], "", axes=axes), tilt=Parameter(0.0, frozen=True))
     shared = FoVBackgroundModel(("a", "c"), spectrum, name="background", gradient_lon=gradient)
     joint = gjax.Likelihood(datasets, [source(), shared])
-    assert len(joint.frozen.buckets) == 1
+    assert len(joint.problem.buckets) == 1
     own = [
         FoVBackgroundModel(name, PowerLawNormSpectralModel(norm=norm), gradient_lon=g)
         for name, norm, g in (("a", 1.1, 0.5), ("c", 0.9, -0.5))

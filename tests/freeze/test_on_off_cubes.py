@@ -43,7 +43,7 @@ def test_the_statistic_is_the_dense_sum_over_all_bins():
     for off in (20.0, 0.5):
         dataset = on_off(off=off)
         likelihood = gjax.Likelihood(dataset, source())
-        assert isinstance(likelihood.frozen.buckets[0], OnOffCubes)
+        assert isinstance(likelihood.problem.buckets[0], OnOffCubes)
         assert likelihood.stat_sum() == pytest.approx(brute_force(dataset, likelihood), rel=1e-10)
         assert likelihood.undefined == ()
         far = likelihood.with_values({"amplitude": 3e-10})

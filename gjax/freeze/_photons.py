@@ -1,0 +1,250 @@
+"""Photons and exposure around one source: what stays the same while it moves, grows and changes its spectrum."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from gjax.folding import CubeFold, FixedFold
+from gjax.freeze._cubes import CubeArrays, CubeBins
+
+__all__ = ["Cutout", "exposure_maps", "fixed_fold", "fold_places", "photon_fields", "stack_fixed", "stack_folds"]
+
+#: Part of the exposure that may be lost when it is written as maps times spectra; rounding is 1e-16 of the square.
+_LOST = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutout:
+    """The pixels around a source on one dataset.
+
+    Parameters
+    ----------
+    cube
+        The dataset.
+    pixels
+        Pixels of the map, -1 for none, shape (pixels,).
+    edisp
+        Energy dispersion (energy_true, energy) at the source.
+    psf_is_reco
+        True where the PSF belongs to reconstructed energies.
+    is_density
+        True where the source is drawn as a density [deg-2], False where as photons per pixel.
+    exposed
+        Whether the exposure acts on the source.
+    image
+        The source drawn on the pixels, shape (pixels, energies of the PSF), if its shape does not change.
+    """
+
+    cube: CubeArrays
+    pixels: np.ndarray
+    edisp: np.ndarray
+    psf_is_reco: bool
+    is_density: bool
+    exposed: bool
+    image: np.ndarray | None = None
+
+    @property
+    def exposure(self) -> np.ndarray:
+        """Exposure, times solid angle [deg2] for densities, shape (pixels, energy_true); 0 for no pixel."""
+        inside = self.pixels >= 0
+        size = len(self.cube.exposure), len(self.pixels)
+        exposure = self.cube.exposure[:, self.pixels] if self.exposed else np.ones(size)
+        factor = self.cube.solid_angle[self.pixels] if self.is_density else 1.0
+        return np.where(inside, exposure * factor, 0.0).T
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Bins that count, shape (pixels, energy)."""
+        return ((self.pixels >= 0) & self.cube.mask[:, self.pixels]).T
+
+    def photons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the flat positions of the bins with counts on the pixels, their place there, and energy bin."""
+        n_map = self.cube.counts.shape[1]
+        where = np.full(n_map, -1)
+        inside = self.pixels >= 0
+        where[self.pixels[inside]] = np.flatnonzero(inside)
+        energy_bin, pixel = np.divmod(self.cube.occupied, n_map)
+        reached = np.flatnonzero(where[pixel] >= 0)
+        return self.cube.occupied[reached], where[pixel[reached]], energy_bin[reached]
+
+    def npred(self, flux: np.ndarray, image: Any) -> np.ndarray:
+        """Return the predicted counts on the pixels, shape (pixels, energy).
+
+        Parameters
+        ----------
+        flux
+            Photon flux per true-energy bin [s-1 cm-2].
+        image
+            The source drawn on the pixels, shape (pixels, energies of the PSF).
+        """
+        if self.psf_is_reco:
+            return image * ((self.exposure * flux) @ self.edisp)
+        return (image * self.exposure * flux) @ self.edisp
+
+
+def exposure_maps(exposure: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Write an exposure inside a mask as few maps times spectra.
+
+    Parameters
+    ----------
+    exposure
+        Shape (pixels, energy_true).
+    mask
+        Shape (pixels, energy).
+
+    Returns
+    -------
+    maps
+        Shape (pixels, maps).
+    spectra
+        Shape (maps, energy_true, energy): ``maps @ spectra`` is the exposure where the mask is set, 0 elsewhere.
+    """
+    patterns, which = np.unique(mask, axis=1, return_inverse=True)
+    which = np.asarray(which).reshape(-1)
+    columns = (patterns[:, :, np.newaxis] * exposure[:, np.newaxis, :]).reshape(len(mask), -1)
+    scale = np.abs(columns).max(axis=0, initial=0.0)
+    columns = columns / np.where(scale > 0, scale, 1.0)
+    power, vectors = np.linalg.eigh(columns.T @ columns)
+    keep = np.cumsum(power) > _LOST * max(power.sum(), 1e-300)
+    vectors = vectors[:, keep]
+    spectra = (vectors.T * scale).reshape(vectors.shape[1], patterns.shape[1], exposure.shape[1])
+    return columns @ vectors, np.moveaxis(spectra[:, which, :], 1, 2)
+
+
+def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:
+    """Return the fields of a `CubeFold` but its shape, with no padding; for ``bins`` the flat positions."""
+    reached, pixel, energy = cut.photons()
+    weights, spectra = exposure_maps(cut.exposure, cut.mask)
+    response = spectra * cut.edisp
+    if cut.psf_is_reco:
+        photons = weights[pixel]
+    else:
+        # one energy after the other: bins of one energy share a response
+        photons = np.zeros((len(pixel), len(cut.edisp)))
+        for e in np.unique(energy):
+            rows = energy == e
+            photons[rows] = weights[pixel[rows]] @ response[:, :, e]
+    return {
+        "weights": weights,
+        "response": response,
+        "pixel": pixel.astype(np.int32),
+        "energy": energy.astype(np.int32),
+        "photons": photons,
+        "bins": reached,
+    }
+
+
+def _grown(array: np.ndarray, size: int, axis: int = 0) -> np.ndarray:
+    """Return an array padded with zeros to a length along an axis."""
+    room = [(0, size - array.shape[axis] if i == axis else 0) for i in range(array.ndim)]
+    return np.pad(array, room)
+
+
+def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> np.ndarray:
+    """Return for every bin its place among those that a source reaches.
+
+    Parameters
+    ----------
+    reached
+        Flat positions of the bins that the source reaches, in increasing order.
+    bins
+        Bins of the dataset.
+    size
+        What stands for none.
+    n_bins
+        Number of bins after padding.
+    """
+    out = np.full(n_bins, size, dtype=np.int32)
+    if len(reached):
+        place = np.minimum(np.searchsorted(reached, bins.occupied), len(reached) - 1)
+        out[: len(place)] = np.where(reached[place] == bins.occupied, place, size)
+    return out
+
+
+def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, shared: tuple[str, ...]) -> Any:
+    """Stack the folds of sources and datasets.
+
+    Parameters
+    ----------
+    shapes
+        `RadialShape` or `GridShape` per source and dataset.
+    cuts
+        Their pixels.
+    ladder
+        Returns the padded size of an axis.
+    shared
+        Fields of the shapes that are the same for all.
+
+    Returns
+    -------
+    folds
+        With nothing for ``bins``, see `fold_places`.
+    reached
+        Flat positions of the bins that each source reaches.
+    """
+    import jax
+
+    def stacked(rows: list[list[Any]]) -> Any:
+        flat = [one for row in rows for one in row]
+        lead = len(rows), len(rows[0])
+        return jax.tree_util.tree_map(lambda *leaves: np.stack(leaves).reshape(*lead, *np.shape(leaves[0])), *flat)
+
+    fields = [[photon_fields(cut) for cut in row] for row in cuts]
+    flat = [one for row in fields for one in row]
+    reached = ladder(max(len(one["pixel"]) for one in flat) or 1)
+    maps = max(one["weights"].shape[1] for one in flat) or 1
+    is_reco = cuts[0][0].psf_is_reco
+
+    def padded(one: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        photons = _grown(one["photons"], maps, axis=1) if is_reco else one["photons"]
+        return {
+            "weights": _grown(one["weights"], maps, axis=1),
+            "response": _grown(one["response"], maps),
+            "pixel": _grown(one["pixel"], reached),
+            "energy": _grown(one["energy"], reached),
+            "photons": _grown(photons, reached),
+            "bins": np.zeros(0, np.int32),
+        }
+
+    arrays = stacked([[padded(one) for one in row] for row in fields])
+    first = shapes[0][0]
+    shape = dataclasses.replace(stacked(shapes), **{name: getattr(first, name) for name in shared})
+    return CubeFold(shape=shape, psf_is_reco=is_reco, **arrays), [[one["bins"] for one in row] for row in fields]
+
+
+def fixed_fold(cut: Cutout) -> dict[str, np.ndarray]:
+    """Fold a source of fixed shape once: the fields of a `FixedFold`, with no padding; see `photon_fields`."""
+    reached, pixel, energy = cut.photons()
+    exposure, mask, image = cut.exposure, cut.mask, cut.image
+    assert image is not None
+    if cut.psf_is_reco:
+        occupied = image[pixel, energy][:, np.newaxis] * exposure[pixel] * cut.edisp[:, energy].T
+        total = (image * mask).T @ exposure * cut.edisp.T
+    else:
+        per_flux = image * exposure
+        occupied = per_flux[pixel] * cut.edisp[:, energy].T
+        total = (mask.astype(float).T @ per_flux) * cut.edisp.T
+    np.subtract.at(total, energy, occupied)
+    return {"occupied": occupied, "rest": total, "bins": reached}
+
+
+def stack_fixed(cuts: list[list[Cutout]], ladder: Any) -> Any:
+    """Stack the folds of sources of fixed shape; see `stack_folds`."""
+    fields = [[fixed_fold(cut) for cut in row] for row in cuts]
+    size = ladder(max(len(one["occupied"]) for row in fields for one in row) or 1)
+
+    def padded(one: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {
+            "occupied": _grown(one["occupied"], size),
+            "rest": one["rest"],
+            "bins": np.zeros(0, np.int32),
+        }
+
+    done = [[padded(one) for one in row] for row in fields]
+    arrays: dict[str, Any] = {
+        key: np.stack([np.stack([one[key] for one in row]) for row in done]) for key in done[0][0]
+    }
+    return FixedFold(**arrays), [[one["bins"] for one in row] for row in fields]
