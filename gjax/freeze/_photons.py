@@ -12,8 +12,8 @@ from gjax.freeze._cubes import CubeArrays, CubeBins
 
 __all__ = ["Cutout", "exposure_maps", "fixed_fold", "fold_places", "photon_fields", "stack_fixed", "stack_folds"]
 
-#: Part of the exposure that may be lost when it is written as maps times spectra; rounding is 1e-16 of the square.
-_LOST = 1e-12
+#: Part of the exposure that may be lost when it is written as maps times spectra.
+_LOST = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +107,9 @@ def exposure_maps(exposure: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, n
     columns = (patterns[:, :, np.newaxis] * exposure[:, np.newaxis, :]).reshape(len(mask), -1)
     scale = np.abs(columns).max(axis=0, initial=0.0)
     columns = columns / np.where(scale > 0, scale, 1.0)
-    power, vectors = np.linalg.eigh(columns.T @ columns)
-    keep = np.cumsum(power) > _LOST * max(power.sum(), 1e-300)
-    vectors = vectors[:, keep]
+    _, size, rows = np.linalg.svd(np.linalg.qr(columns, mode="r"))
+    keep = np.cumsum(size[::-1] ** 2)[::-1] > _LOST**2 * max(np.sum(size**2), 1e-300)
+    vectors = rows[: len(size)][keep].T
     spectra = (vectors.T * scale).reshape(vectors.shape[1], patterns.shape[1], exposure.shape[1])
     return columns @ vectors, np.moveaxis(spectra[:, which, :], 1, 2)
 
