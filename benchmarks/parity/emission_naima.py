@@ -49,7 +49,8 @@ def seeds_of(case, refine):
 def self_compton(case, particles, options, energy, distance, refine):
     """Return synchrotron plus inverse Compton, as in naima's documentation (there with 2.24 in place of 9/4)."""
     synchrotron = naima.models.Synchrotron(particles, B=case["B"] * u.uG, **options)
-    photons = np.logspace(-7, 9, 100 * refine) * u.eV
+    # naima's example begins at 1e-7 eV; gjax lets the spectrum go on below
+    photons = np.logspace(-10, 9, 120 * refine) * u.eV
     rate = synchrotron.flux(photons, distance=0 * u.cm)
     radius = case["radius"] * u.pc
     density = (2.25 * rate / (4 * np.pi * radius**2 * naima.radiative.c)).to("eV-1 cm-3")
@@ -88,7 +89,7 @@ def model_of(case, refine=1):
                 model = naima.models.Synchrotron(particles, B=case["B"] * u.uG, **options)
             elif kind == "InverseComptonSpectralModel":
                 model = naima.models.InverseCompton(
-                    particles, seed_photon_fields=seeds_of(case, min(refine, 8)), **options
+                    particles, seed_photon_fields=seeds_of(case, min(refine, 4)), **options
                 )
             elif kind == "BremsstrahlungSpectralModel":
                 model = naima.models.Bremsstrahlung(particles, n0=case["n0"] / u.cm**3, **options)

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGES = [
     *("stats", "data", "irf", "maps", "datasets", "makers"),
-    *("parameters", "models", "folding", "likelihood", "inference"),
+    *("parameters", "models", "emission", "folding", "likelihood", "inference"),
     *("freeze", "estimators", "simulate", "plot", "analysis"),
 ]
 
