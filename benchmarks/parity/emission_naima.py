@@ -50,7 +50,7 @@ def self_compton(case, particles, options, energy, distance, refine):
     """Return synchrotron plus inverse Compton, as in naima's documentation (there with 2.24 in place of 9/4)."""
     synchrotron = naima.models.Synchrotron(particles, B=case["B"] * u.uG, **options)
     # naima's example begins at 1e-7 eV; gjax lets the spectrum go on below
-    photons = np.logspace(-10, 9, 120 * refine) * u.eV
+    photons = np.logspace(-10, 9, 240 * refine) * u.eV
     rate = synchrotron.flux(photons, distance=0 * u.cm)
     radius = case["radius"] * u.pc
     density = (2.25 * rate / (4 * np.pi * radius**2 * naima.radiative.c)).to("eV-1 cm-3")

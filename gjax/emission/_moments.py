@@ -56,10 +56,10 @@ class MomentTable(eqx.Module):
         (c0, c1, c2, c3), (d0, d1, d2, d3) = (
             tuple(rows[..., k] for k in numbers) for numbers in (range(4), range(4, 8))
         )
-        # below the grid the moments go on as power laws
+        # below the grid the moments go on as power laws, no steeper than those of synchrotron radiation there
         outside = jnp.minimum(t, 0.0)
-        log_m1 = c0 + inside * (c1 + inside * (c2 + inside * c3)) + c1 * outside
-        log_ratio = d0 + inside * (d1 + inside * (d2 + inside * d3)) + d1 * outside
+        log_m1 = c0 + inside * (c1 + inside * (c2 + inside * c3)) + jnp.maximum(c1, -2 / 3 * self.step) * outside
+        log_ratio = d0 + inside * (d1 + inside * (d2 + inside * d3))
         return math.log(THOMSON_RATE) + log_m1, jnp.ones_like(log_m1), jnp.exp(log_ratio)
 
 

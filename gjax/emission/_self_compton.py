@@ -21,8 +21,8 @@ from gjax.parameters import ParameterField, parameter
 
 __all__ = ["SynchrotronSelfComptonSpectralModel"]
 
-#: Synchrotron photons that are scattered: 1e-7 eV to 1e9 eV, 20 points per decade.
-_FIRST, _LAST, _POINTS = 1e-7, 1e9, 321
+#: Synchrotron photons that are scattered: 1e-10 eV to 1e8 eV, 20 points per decade.
+_FIRST, _LAST, _POINTS = 1e-10, 1e8, 361
 
 
 class _SynchrotronPhotons(eqx.Module):
