@@ -270,7 +270,17 @@ def cube_bins(
 
 
 def fixed_bins(fold: FixedFold, flux: Array, sums: Array) -> Array:
-    """Return the prediction in the bins with counts, and behind them its sums over the other bins."""
+    """Return the prediction in the bins with counts, and behind them its sums over the other bins.
+
+    Parameters
+    ----------
+    fold
+        The dataset around the source.
+    flux
+        Photon flux per true-energy bin [s-1 cm-2].
+    sums
+        1 where an energy bin belongs to a sum, shape (energy, sums).
+    """
     reached = _product("nt,t->n", fold.occupied, flux)
     rest = _product("et,t,es->s", fold.rest, flux, sums)
     return jnp.concatenate([reached.at[fold.bins].get(mode="fill", fill_value=0.0), rest])

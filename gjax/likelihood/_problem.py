@@ -269,6 +269,15 @@ def predict(problem: Problem, theta: Array, order: int | None = None) -> tuple[A
     """Return the summed prediction of all sources and templates, one array (datasets, bins) per bucket.
 
     That of cubes with a known background holds it.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    theta
+        All parameters.
+    order
+        How many derivatives will be taken: 0, 1 or 2, which is cheaper than not knowing (None).
     """
     return sum_parts(problem, predict_parts(problem, theta, order))
 
@@ -289,6 +298,16 @@ def prior_of_theta(problem: Problem, theta: Array) -> Array:
 
 
 def statistic(problem: Problem, x: Array, order: int | None = None) -> Array:
-    """Return the fit statistic (deviance plus priors) at the free vector ``x``; see `predict_sources` for ``order``."""
+    """Return the fit statistic: deviance plus priors.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    x
+        The free vector, in units of the scales.
+    order
+        How many derivatives will be taken: 0, 1 or 2, which is cheaper than not knowing (None).
+    """
     theta = full_theta(problem, x)
     return statistic_of_prediction(problem, predict(problem, theta, order)) + prior_of_theta(problem, theta)
