@@ -107,7 +107,9 @@ def tabulate_moments(log_start: float, step: float, log_density: Any, first: int
     peak = jax.lax.stop_gradient(jnp.max(level))
     sums = jnp.matmul(matrix.astype(level.dtype), jnp.exp(level - peak), precision="highest")
     # of smaller numbers the second derivative of the logarithm has no value
-    is_small = sums < float(np.sqrt(np.finfo(level.dtype).tiny))
-    logs = jnp.where(is_small, -1e3, jnp.log(jnp.where(is_small, 1.0, sums)))
+    least = float(np.sqrt(np.finfo(level.dtype).tiny))
+    is_small = sums < least
+    # no jump there either, next to which the interpolation would overshoot
+    logs = jnp.where(is_small, math.log(least), jnp.log(jnp.where(is_small, 1.0, sums)))
     logs = logs + peak - 2 * log_energy.astype(level.dtype)
     return MomentTable(log_start, step, logs)
