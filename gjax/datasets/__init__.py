@@ -8,6 +8,7 @@ from gjax.datasets._stack_datasets import stack_datasets as stack_datasets
 from gjax.datasets.collection import Datasets as Datasets
 from gjax.datasets.flux_points import FluxPoints as FluxPoints
 from gjax.datasets.flux_points_dataset import FluxPointsDataset as FluxPointsDataset
+from gjax.datasets.light_curve import LightCurve as LightCurve
 from gjax.datasets.map_dataset import MapDataset as MapDataset
 from gjax.datasets.map_dataset_on_off import MapDatasetOnOff as MapDatasetOnOff
 from gjax.datasets.map_stacking import stack_map_datasets as stack_map_datasets

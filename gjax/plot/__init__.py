@@ -35,6 +35,10 @@ from gjax.plot.irf_objects import plot_effective_area as plot_effective_area
 from gjax.plot.irf_objects import plot_kernel as plot_kernel
 from gjax.plot.irf_objects import plot_kernel_bias as plot_kernel_bias
 from gjax.plot.irf_objects import plot_rad_max as plot_rad_max
+from gjax.plot.light_curves import plot_light_curve as plot_light_curve
+from gjax.plot.light_curves import plot_light_curve_points as plot_light_curve_points
+from gjax.plot.light_curves import plot_light_curve_profiles as plot_light_curve_profiles
+from gjax.plot.light_curves import plot_time_scan as plot_time_scan
 from gjax.plot.likelihood import plot_contour as plot_contour
 from gjax.plot.likelihood import plot_profile as plot_profile
 from gjax.plot.map_objects import plot_hpx_map as plot_hpx_map
