@@ -32,7 +32,7 @@ REQUIRED = {
 SUFFIXES = ("", "_err", "_errn", "_errp", "_ul", "_sensitivity")
 EXTRA = (
     *("ts", "sqrt_ts", "npred", "npred_excess", "stat", "stat_null", "stat_scan", "norm_scan", "niter", "is_ul"),
-    *("counts", "success", "n_dof"),
+    *("counts", "success", "n_dof", "reason"),
 )
 PER_DATASET = ("npred", "npred_excess", "counts")
 # log-likelihood columns of old files, which hold half of the statistic used here
@@ -45,7 +45,9 @@ def _values(table: Table, name: str) -> np.ndarray:
     data = data.value if isinstance(data, u.Quantity) else data
     mask = np.ma.getmaskarray(data) if np.ma.isMaskedArray(data) else getattr(data, "mask", None)
     values = native(np.ma.getdata(getattr(data, "unmasked", data)))
-    if mask is not None and np.any(mask):
+    if mask is not None and np.any(mask) and values.dtype.kind in "SU":
+        values = np.where(mask, "", values.astype(str))
+    elif mask is not None and np.any(mask):
         values = np.where(mask, np.nan, values.astype(float)) if values.dtype.kind != "b" else values & ~mask
     return np.asarray(values)
 
@@ -142,6 +144,9 @@ def points_from_table(table: Table, sed_type: str | None, reference_model: Any) 
                 with np.errstate(divide="ignore", invalid="ignore"):
                     norms["norm" + suffix] = _quantity(table, name, SED_UNITS[sed_type]).value / scale
     extra = {name: _values(table, name) for name in EXTRA if name in table.colnames}
+    if "reason" in extra:
+        extra["reason"] = extra["reason"].astype(str)
+    covariance = _read_covariance(table, prefix, scale)
     for old, new in LOG_LIKELIHOOD.items():
         if old in table.colnames and new not in extra:
             extra[new] = 2.0 * _values(table, old)
@@ -149,7 +154,23 @@ def points_from_table(table: Table, sed_type: str | None, reference_model: Any) 
     if table.meta.get("UL_CONF") and "n_sigma_ul" not in meta:
         meta["n_sigma_ul"] = round(NormalDist().inv_cdf(0.5 * (1 + float(table.meta["UL_CONF"]))), 3)
     fields = {"e_ref": e_ref, "e_min": e_min, "e_max": e_max, "norms": norms, "reference": reference}
+    fields |= {"covariance": covariance}
     return {**fields, "extra": extra, "sed_type_init": sed_type, "meta": meta}
+
+
+def _read_covariance(table: Table, prefix: str, scale: np.ndarray) -> np.ndarray | None:
+    """Covariance of the norms from a column with one row of the matrix per point, or None."""
+    name = f"{prefix}_covariance"
+    if name not in table.colnames:
+        return None
+    size = len(table)
+    shape = table[name].shape
+    if shape != (size, size):
+        raise DataFormatError(f"flux points: column {name!r} has shape {shape}, expected {(size, size)}")
+    if prefix == "norm":
+        return _values(table, name).astype(float)
+    covariance: np.ndarray = _quantity(table, name, SED_UNITS[prefix] ** 2).value / (scale[:, np.newaxis] * scale)
+    return covariance
 
 
 def points_to_table(points: FluxPoints, sed_type: str) -> QTable:
@@ -167,6 +188,9 @@ def points_to_table(points: FluxPoints, sed_type: str) -> QTable:
             continue
         name = ("norm" if sed_type == "likelihood" else sed_type) + suffix
         table[name] = points.norms["norm" + suffix] if sed_type == "likelihood" else points.quantity(sed_type, suffix)
+    if points.covariance is not None:
+        covariance = points.covariance if sed_type == "likelihood" else points.covariance_of(sed_type)
+        table["norm_covariance" if sed_type == "likelihood" else f"{sed_type}_covariance"] = covariance
     for name, values in points.extra.items():
         values = np.asarray(values)
         table[name] = values[:, np.newaxis] if name in PER_DATASET and values.ndim == 1 else values

@@ -48,13 +48,20 @@ class FluxPoints:
         Fluxes of the reference spectrum: "dnde" [cm-2 s-1 TeV-1], "flux" [cm-2 s-1], "eflux" [TeV cm-2 s-1].
     extra
         Other columns: "ts", "sqrt_ts", "stat", "stat_null", "stat_scan" and "norm_scan" (n, m), "npred", "counts",
-        "success", "is_ul" and so on.
+        "success", "is_ul" and so on; "reason" says why a point has no value.
     sed_type_init
         Convention in which the points were given.
     meta
         Free entries; "n_sigma_ul" and "sqrt_ts_threshold_ul" (default 2) have a meaning.
     gti
         Good time intervals, or None.
+    covariance
+        Covariance of the norms (of one standard deviation), shape (n, n), or None; NaN for points without a value.
+
+    Raises
+    ------
+    ValueError
+        If the covariance has another shape or is not symmetric.
 
     Examples
     --------
@@ -74,6 +81,17 @@ class FluxPoints:
     sed_type_init: str = "dnde"
     meta: Mapping[str, Any] = field(default_factory=dict)
     gti: Any = None
+    covariance: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.covariance is None:
+            return
+        given = np.asarray(self.covariance, dtype=float)
+        if given.shape != (len(self.e_ref),) * 2:
+            raise ValueError(f"covariance: expected shape {(len(self.e_ref),) * 2}, got {given.shape}")
+        if not np.allclose(given, given.T, rtol=1e-6, equal_nan=True):
+            raise ValueError("covariance: expected a symmetric matrix")
+        object.__setattr__(self, "covariance", given)
 
     # ---- constructors and files ----
 
@@ -228,6 +246,28 @@ class FluxPoints:
         norm = self.norm(suffix)
         return None if norm is None else (norm * self.reference_flux(sed_type)).to(SED_UNITS[sed_type])
 
+    def covariance_of(self, sed_type: str) -> u.Quantity | None:
+        """Covariance of the fluxes in one convention, None where it is not known.
+
+        Parameters
+        ----------
+        sed_type
+            "dnde", "e2dnde", "flux" or "eflux".
+        """
+        if self.covariance is None:
+            return None
+        reference = self.reference_flux(sed_type).to(SED_UNITS[sed_type])
+        return self.covariance * reference[:, np.newaxis] * reference
+
+    @property
+    def correlation(self) -> np.ndarray | None:
+        """Correlation of the points, None where it is not known."""
+        if self.covariance is None:
+            return None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            width = np.sqrt(np.diag(self.covariance))
+            return self.covariance / (width[:, np.newaxis] * width)
+
     @property
     def sqrt_ts(self) -> np.ndarray | None:
         """Square root of the test statistic of every point, None where it is not known."""
@@ -280,6 +320,25 @@ class FluxPoints:
         from gjax.plot import plot_points
 
         return plot_points(self, ax=ax, **options)
+
+    def plot_correlation(self, ax: Any = None) -> Any:
+        """Plot the correlation of the points as an image; return the axes (new ones if None).
+
+        Parameters
+        ----------
+        ax
+            Axes.
+
+        Raises
+        ------
+        ValueError
+            If the points have no covariance.
+        """
+        from gjax.plot import plot_correlation
+
+        if self.correlation is None:
+            raise ValueError("these flux points have no covariance")
+        return plot_correlation(self.correlation, [f"{energy:.3g}" for energy in self.e_ref.to_value("TeV")], ax=ax)
 
     def __repr__(self) -> str:
         low, high = self.e_ref[0], self.e_ref[-1]

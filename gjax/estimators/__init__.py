@@ -15,5 +15,6 @@ from gjax.estimators.profile_regions import (
 from gjax.estimators.profile_regions import (
     make_orthogonal_rectangle_sky_regions as make_orthogonal_rectangle_sky_regions,
 )
+from gjax.estimators.regularized import RegularizedFluxPointsEstimator as RegularizedFluxPointsEstimator
 from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
 from gjax.estimators.ts_map import TSMapEstimator as TSMapEstimator

@@ -21,7 +21,7 @@ from gjax.freeze import (
     cube_backgrounds,
     cube_signals,
 )
-from gjax.likelihood import AbstractCubes, FluxPointSets, OnOffCubes
+from gjax.likelihood import AbstractCubes, AbstractFluxPointSets, OnOffCubes
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
@@ -167,42 +167,74 @@ def band_of_bins(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.nda
     return np.where(inside, safe, len(low)).astype(np.int32)
 
 
-def make_lanes(likelihood: Likelihood, source: str, low: np.ndarray, high: np.ndarray) -> Lanes:
-    """Assign every bin that lies inside a band to it, and predict the source and the rest."""
+def lane_of_bins(
+    edges: np.ndarray, low: np.ndarray, high: np.ndarray, interval: int = 0, intervals: int = 1
+) -> np.ndarray:
+    """Return the lane of each energy bin of a dataset: bands of one interval of time after those of another.
+
+    The number of lanes stands for none.
+    """
+    band, n = band_of_bins(edges, low, high), len(low)
+    inside = (band < n) & (interval >= 0)
+    return np.where(inside, interval * n + band, n * intervals).astype(np.int32)
+
+
+def make_lanes(
+    likelihood: Likelihood,
+    source: str,
+    low: np.ndarray,
+    high: np.ndarray,
+    interval: np.ndarray | None = None,
+    intervals: int = 1,
+) -> Lanes:
+    """Assign every bin that lies inside a band to it, and predict the source and the rest.
+
+    Parameters
+    ----------
+    likelihood, source
+        The likelihood, and the source whose norms are asked for.
+    low, high
+        Ends of the bands [TeV].
+    interval
+        Number of the interval of time of every dataset, -1 for none; all belong to one if not given.
+    intervals
+        How many intervals there are.
+    """
+    total = len(low) * intervals
+    where = np.zeros(len(likelihood.datasets), int) if interval is None else interval
     group, position = likelihood.locate(source)
     problem = likelihood.problem
     x = likelihood.start
     totals = compiled_prediction(problem, x)
     own = compiled_source_prediction(problem, x)[group]
     axes = _axes(likelihood)
+    of_bins = {i: lane_of_bins(edges, low, high, where[i], intervals) for i, edges in axes.items()}
     signal: list[np.ndarray] = []
     rest: list[np.ndarray] = []
     lanes: list[np.ndarray] = []
     for k, bucket in enumerate(problem.buckets):
         signal.append(np.asarray(own[k][position]))
         rest.append(np.asarray(totals[k]) - signal[-1])
-        lane = np.full(bucket.mask.shape, len(low), dtype=np.int32)
-        if not isinstance(bucket, FluxPointSets):
+        lane = np.full(bucket.mask.shape, total, dtype=np.int32)
+        if not isinstance(bucket, AbstractFluxPointSets):
             for row, i in enumerate(likelihood.frozen.members[k]):
-                bands = band_of_bins(axes[i], low, high)
+                bands = of_bins[i]
                 if isinstance(bucket, AbstractCubes):
                     bands = np.concatenate([bands[np.asarray(bucket.energy_bin[row])], bands])
                 lane[row, : len(bands)] = bands
-        lanes.append(np.where(np.asarray(bucket.mask), lane, len(low)))
+        lanes.append(np.where(np.asarray(bucket.mask), lane, total))
     on_device = [tuple(jax.device_put(array) for array in arrays) for arrays in (signal, rest, lanes)]
-    lowest = jax.device_put(_lowest_norms(likelihood, source, axes, low, high))
+    lowest = jax.device_put(_lowest_norms(likelihood, source, of_bins, total))
     return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2], lowest)
 
 
-def _lowest_norms(
-    likelihood: Likelihood, source: str, axes: dict[int, np.ndarray], low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Return per band the norm at which the statistic of a cube ceases to hold in the first bin.
+def _lowest_norms(likelihood: Likelihood, source: str, of_bins: dict[int, np.ndarray], lanes: int) -> np.ndarray:
+    """Return per lane the norm at which the statistic of a cube ceases to hold in the first bin.
 
     That is where a bin would be predicted negative, or an empty on-off bin so far below 0 that the off counts had to
     follow.
     """
-    lowest = np.full(len(low), -np.inf)
+    lowest = np.full(lanes, -np.inf)
     if not likelihood.frozen.cubes:
         return lowest
     own, total = cube_signals(likelihood, source), cube_signals(likelihood, None)
@@ -217,9 +249,9 @@ def _lowest_norms(
             rest = rest + cube.counts_off * cube.alpha / (1 + cube.alpha)
             seen = seen & ~(cube.counts > 0)
         ratio = np.where(seen, -rest / np.where(seen, signal, 1.0), -np.inf).max(axis=1)
-        for band, value in zip(band_of_bins(axes[i], low, high), ratio):
-            if band < len(low):
-                lowest[band] = max(lowest[band], value)
+        for lane, value in zip(of_bins[i], ratio):
+            if lane < lanes:
+                lowest[lane] = max(lowest[lane], value)
     return lowest
 
 
@@ -239,6 +271,15 @@ def bands_with_data(lanes: Lanes, n: int) -> np.ndarray:
     return np.sum(seen, axis=0) > 0
 
 
+def reference_of(likelihood: Likelihood, source: str, low: np.ndarray, high: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the fluxes of a source in bands: differential at the mean energy, integral, and of energy."""
+    skeletons, table = likelihood.models.freeze_tree()
+    skeleton = skeletons[likelihood.models.names.index(source)].spectral_model
+    energies = jax.device_put((np.sqrt(low * high), low, high))
+    fluxes = compiled_spectrum(skeleton, jax.device_put(table.values), *energies)
+    return dict(zip(("dnde", "flux", "eflux"), (np.asarray(flux) for flux in fluxes)))
+
+
 def to_flux_points(
     likelihood: Likelihood,
     estimator: FluxPointsEstimator,
@@ -250,11 +291,8 @@ def to_flux_points(
     """Put energies, reference fluxes and units on the norms."""
     n = len(low)
     source = estimator.source_of(likelihood)
-    skeletons, table = likelihood.models.freeze_tree()
-    skeleton = skeletons[likelihood.models.names.index(source)].spectral_model
     e_ref = np.sqrt(low * high)
-    fluxes = compiled_spectrum(skeleton, jax.device_put(table.values), *(jax.device_put(e) for e in (e_ref, low, high)))
-    reference = dict(zip(("dnde", "flux", "eflux"), (np.asarray(flux) for flux in fluxes)))
+    reference = reference_of(likelihood, source, low, high)
     counts = np.full((n, len(likelihood.datasets)), np.nan)
     excess, npred = counts.copy(), counts.copy()
     norm = np.append(np.nan_to_num(values["norm"]), 0.0)
@@ -262,7 +300,7 @@ def to_flux_points(
     for bucket, signal, rest, lane, members in zip(
         lanes.buckets, lanes.signal, lanes.rest, lanes.lane, likelihood.frozen.members
     ):
-        if isinstance(bucket, FluxPointSets):
+        if isinstance(bucket, AbstractFluxPointSets):
             continue
         index = np.asarray(lane)
         scaled = norm[index] * np.asarray(signal)

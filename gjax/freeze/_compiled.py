@@ -13,8 +13,8 @@ from jax import Array
 from gjax.inference import Minimum, covariance_at, find_crossing, minimise, profile_points
 from gjax.likelihood import (
     AbstractCubes,
+    AbstractFluxPointSets,
     CashCubes,
-    FluxPointSets,
     OnOffSpectra,
     Problem,
     background_factors,
@@ -156,7 +156,7 @@ def compiled_background(problem: Problem, x: Array) -> tuple[Array, ...]:
         if isinstance(bucket, OnOffSpectra):
             parts.append(measured_background(mu, bucket.counts, bucket.counts_off, bucket.alpha))
         else:
-            has_none = isinstance(bucket, FluxPointSets | AbstractCubes)
+            has_none = isinstance(bucket, AbstractFluxPointSets | AbstractCubes)
             parts.append(jnp.zeros_like(mu) if has_none else bucket.background)  # type: ignore[attr-defined]
     return tuple(parts)
 

@@ -18,6 +18,7 @@ from gjax.likelihood import (
     AbstractCubes,
     CashCubes,
     CashSpectra,
+    CorrelatedFluxPointSets,
     FluxPointSets,
     OnOffCubes,
     OnOffSpectra,
@@ -162,7 +163,29 @@ def _flux_points(dataset: FluxPointsDataset) -> tuple[type[AbstractBucket], dict
     }
     for key, where in (("dnde", mask & ~is_ul), ("errn", mask & ~is_ul), ("errp", mask & ~is_ul), ("ul", mask & is_ul)):
         _check_finite(dataset.name or "", key, arrays[key], where)
+    covariance = dataset.data.covariance_of("dnde")
+    if symmetric and covariance is not None:
+        return CorrelatedFluxPointSets, _whitened(dataset.name or "", arrays, covariance.value), None
     return FluxPointSets, arrays, None
+
+
+def _whitened(name: str, arrays: dict[str, np.ndarray], covariance: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of correlated points; the errors are those of the covariance."""
+    mask = arrays["mask"]
+    used = np.ix_(mask, mask)
+    width = np.sqrt(np.where(mask, np.diag(covariance), np.nan))
+    part = covariance[used] / np.outer(width[mask], width[mask])
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(part))
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(part, np.nan)
+    if not np.all(np.isfinite(inverse)):
+        raise FitError(f"dataset {name!r}: the covariance of the points is not positive, or not finite")
+    # masked points have a prediction, too
+    whiten = np.diag(np.where(mask, 0.0, 1 / np.nanmax(np.append(width, 1e-30))))
+    whiten[used] = inverse / width[mask]
+    value = whiten @ np.where(mask, arrays["dnde"], 0.0)
+    return {"energy": arrays["energy"], "value": value, "whiten": whiten, "mask": mask}
 
 
 def _shape_of(kind: type[AbstractBucket], arrays: Any) -> tuple[int, ...]:
@@ -200,6 +223,8 @@ def _stack(kind: type[AbstractBucket], shape: tuple[int, ...], parts: Sequence[A
             return _pad_edges(array, shape[0])
         if key == "edisp":
             return _pad(array, shape)
+        if key == "whiten":
+            return _pad(array, (shape[-1], shape[-1]))
         if key == "exposure":
             return _pad(array, shape[:1])
         return _pad(array, shape[-1:], fill=1.0 if key == "energy" else 0.0)

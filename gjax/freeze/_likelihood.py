@@ -23,7 +23,7 @@ from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
 from gjax.freeze._posterior import Posterior, sample_posterior
 from gjax.freeze._result import FitResult, fit_result
-from gjax.likelihood import Problem
+from gjax.likelihood import CorrelatedFluxPointSets, Problem
 from gjax.models import Models, TemplateNPredModel
 
 __all__ = ["Likelihood"]
@@ -249,8 +249,10 @@ class Likelihood:
         out: dict[int, np.ndarray] = {}
         for members, values in zip(self.frozen.members, per_bucket):
             rows = np.asarray(values)
-            for row, i in zip(rows, members):
-                out[i] = row[: self.frozen.sizes[i]]
+            for number, (row, i) in enumerate(zip(rows, members)):
+                out[i] = row[: (size := self.frozen.sizes[i])]
+                if isinstance(bucket, CorrelatedFluxPointSets):
+                    out[i] = np.linalg.solve(np.asarray(bucket.whiten[number, :size, :size]), out[i])
         return {self.names[i]: out[i] for i in range(len(self.datasets))}
 
     def _as_maps(self, arrays: dict[str, np.ndarray], cubes: dict[int, np.ndarray]) -> dict[str, Any]:

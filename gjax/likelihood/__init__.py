@@ -7,8 +7,10 @@ from gjax.likelihood._backgrounds import background_factors as background_factor
 from gjax.likelihood._backgrounds import background_norms as background_norms
 from gjax.likelihood._buckets import AbstractBucket as AbstractBucket
 from gjax.likelihood._buckets import AbstractCubes as AbstractCubes
+from gjax.likelihood._buckets import AbstractFluxPointSets as AbstractFluxPointSets
 from gjax.likelihood._buckets import CashCubes as CashCubes
 from gjax.likelihood._buckets import CashSpectra as CashSpectra
+from gjax.likelihood._buckets import CorrelatedFluxPointSets as CorrelatedFluxPointSets
 from gjax.likelihood._buckets import FluxPointSets as FluxPointSets
 from gjax.likelihood._buckets import OnOffCubes as OnOffCubes
 from gjax.likelihood._buckets import OnOffSpectra as OnOffSpectra

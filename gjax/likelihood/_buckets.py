@@ -19,8 +19,10 @@ from gjax.likelihood._poisson import cash, cash_weight
 __all__ = [
     "AbstractBucket",
     "AbstractCubes",
+    "AbstractFluxPointSets",
     "CashCubes",
     "CashSpectra",
+    "CorrelatedFluxPointSets",
     "FluxPointSets",
     "OnOffCubes",
     "OnOffSpectra",
@@ -187,8 +189,18 @@ class OnOffCubes(AbstractCubes):
         return jnp.where(self.mask, wstat_observed(*_on_off(self, mu)), 0.0)
 
 
-class FluxPointSets(AbstractBucket):
+class AbstractFluxPointSets(AbstractBucket):
     """Flux points, shape (datasets, points): dN/dE [TeV-1 s-1 cm-2] at an energy [TeV]."""
+
+    energy: eqx.AbstractVar[Array]
+
+    @abc.abstractmethod
+    def fold(self, flux: Array) -> Array:
+        """Return what is compared with the points, from the flux at their energies."""
+
+
+class FluxPointSets(AbstractFluxPointSets):
+    """Flux points that are independent of each other."""
 
     energy: Array
     dnde: Array
@@ -197,6 +209,9 @@ class FluxPointSets(AbstractBucket):
     ul: Array
     is_ul: Array
     mask: Array
+
+    def fold(self, flux: Array) -> Array:
+        return flux
 
     def statistic(self, mu: Array) -> Array:
         # relative to the point (or limit), so that single precision keeps fluxes of 1e-20
@@ -209,3 +224,31 @@ class FluxPointSets(AbstractBucket):
     def weight(self, mu: Array) -> Array:
         error = jnp.where(self.is_ul, self.ul / jnp.sqrt(2.0), jnp.where(mu >= self.dnde, self.errp, self.errn))
         return jnp.where(self.mask, chi2_weight(jnp.where(self.mask, error, 1.0)), 0.0)
+
+
+class CorrelatedFluxPointSets(AbstractFluxPointSets):
+    """Flux points with a covariance C: chi-square of what a matrix W with W C W^T = 1 makes of them.
+
+    Parameters
+    ----------
+    energy, mask
+        See `AbstractFluxPointSets`.
+    value
+        W times the measured fluxes.
+    whiten
+        W, shape (datasets, points, points); points outside of the mask have a row and column of their own.
+    """
+
+    energy: Array
+    value: Array
+    whiten: Array
+    mask: Array
+
+    def fold(self, flux: Array) -> Array:
+        return jnp.einsum("dpq,dq->dp", self.whiten, flux, precision="highest")
+
+    def statistic(self, mu: Array) -> Array:
+        return jnp.where(self.mask, jnp.where(self.mask, mu - self.value, 0.0) ** 2, 0.0)
+
+    def weight(self, mu: Array) -> Array:
+        return jnp.where(self.mask, jnp.ones_like(mu), 0.0)

@@ -27,7 +27,7 @@ from gjax.folding import (
     source_image,
 )
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
-from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, CashCubes, FluxPointSets
+from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, AbstractFluxPointSets, CashCubes
 from gjax.likelihood._columns import Columns
 from gjax.parameters import FrozenTable, changing, fill, prior_statistic
 
@@ -123,11 +123,11 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
     z, norm = _nuisances(problem, number, theta) if has_nuisances else (None, None)
 
     def fold(model: Any) -> Array:
-        if isinstance(bucket, FluxPointSets):
+        if isinstance(bucket, AbstractFluxPointSets):
             if z is None:
-                return model.evaluate(bucket.energy)
+                return bucket.fold(model.evaluate(bucket.energy))
             # a stretched energy axis: dN/dE(E / (1 + z)) / (1 + z)
-            return model.evaluate(bucket.energy / (1 + z)[:, None]) / (1 + z)[:, None]
+            return bucket.fold(model.evaluate(bucket.energy / (1 + z)[:, None]) / (1 + z)[:, None])
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         return fold_spectrum(model.integrate(edges[:, :-1], edges[:, 1:]), bucket.exposure, bucket.edisp)
 

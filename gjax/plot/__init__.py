@@ -61,6 +61,7 @@ from gjax.plot.reduced_objects import plot_edisp_migration as plot_edisp_migrati
 from gjax.plot.reduced_objects import plot_psf_containment as plot_psf_containment
 from gjax.plot.reduced_objects import plot_psf_kernel as plot_psf_kernel
 from gjax.plot.reduced_objects import plot_psf_profile as plot_psf_profile
+from gjax.plot.sed import plot_correlation as plot_correlation
 from gjax.plot.sed import plot_flux_points as plot_flux_points
 from gjax.plot.sed import plot_sed as plot_sed
 from gjax.plot.sed import plot_stat_scan as plot_stat_scan

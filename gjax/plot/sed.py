@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from gjax.plot.style import COLORS, axes_for, energy_ticks, style
 
-__all__ = ["SED_LABEL", "plot_flux_points", "plot_sed", "plot_stat_scan"]
+__all__ = ["SED_LABEL", "plot_correlation", "plot_flux_points", "plot_sed", "plot_stat_scan"]
 
 SED_LABEL = r"$E^2\,dN/dE$ [$TeV\,cm^{-2}\,s^{-1}$]"
 
@@ -226,4 +226,41 @@ def plot_stat_scan(
         energy_ticks(ax, limits=(edges[0], edges[-1]))
         ax.set_xlabel("Energy [TeV]")
         ax.set_ylabel(SED_LABEL)
+    return ax
+
+
+def plot_correlation(correlation: ArrayLike, labels: list[str], *, ax: Any = None) -> Any:
+    """Plot a correlation matrix of flux points as an image with its numbers.
+
+    Parameters
+    ----------
+    correlation
+        Square matrix.
+    labels
+        Energies of the points [TeV], as text.
+    ax
+        Axes; a new one if None.
+
+    Examples
+    --------
+    >>> from gjax.plot import new_figure
+    >>> ax = plot_correlation([[1, -0.3], [-0.3, 1]], ["1", "3"], ax=new_figure().add_subplot())
+    >>> ax.get_xlabel()
+    'Energy [TeV]'
+    """
+    matrix = np.asarray(correlation, dtype=float)
+    size = len(matrix)
+    with style():
+        ax = axes_for(ax)
+        image = ax.imshow(np.ma.masked_invalid(matrix), cmap="RdBu_r", vmin=-1, vmax=1, origin="lower")
+        ax.figure.colorbar(image, ax=ax, label="Correlation", pad=0.02)
+        if size <= 12:
+            for i, j in np.argwhere(np.isfinite(matrix)):
+                dark = abs(matrix[i, j]) > 0.6
+                ax.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", size=7, color="w" if dark else "k")
+        ax.set_xticks(range(size), labels, rotation=90)
+        ax.set_yticks(range(size), labels)
+        ax.grid(False)
+        ax.set_xlabel("Energy [TeV]")
+        ax.set_ylabel("Energy [TeV]")
     return ax
