@@ -7,6 +7,7 @@ from gjax.estimators.flux_maps import FluxMaps as FluxMaps
 from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimator
 from gjax.estimators.flux_profile import FluxProfile as FluxProfile
 from gjax.estimators.flux_profile import FluxProfileEstimator as FluxProfileEstimator
+from gjax.estimators.light_curve import LightCurveEstimator as LightCurveEstimator
 from gjax.estimators.peaks import find_peaks as find_peaks
 from gjax.estimators.peaks import find_peaks_in_flux_map as find_peaks_in_flux_map
 from gjax.estimators.profile_regions import (
