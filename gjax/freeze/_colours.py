@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +14,8 @@ from gjax.likelihood import BackgroundGroup, Columns, SourceGroup, TemplateGroup
 from gjax.parameters import Slot
 
 __all__ = ["colour_columns"]
+
+_NONE: frozenset[int] = frozenset()
 
 
 def _entries(tree: Any, rows: int, place: np.ndarray) -> list[frozenset[int]]:
@@ -54,6 +57,71 @@ def _colours(parts: Iterable[frozenset[int]], size: int) -> np.ndarray:
     return colour
 
 
+def _datasets_of(sources: Any, behind: Any, above: Any, templates: Any, k: int) -> list[set[tuple[int, int]]]:
+    """Return for every entry of the free vector the (bucket, dataset) that it acts on."""
+    out: list[set[tuple[int, int]]] = [set() for _ in range(k)]
+
+    def note(part: frozenset[int], bucket: int, dataset: int) -> None:
+        for entry in part:
+            out[entry].add((bucket, dataset))
+
+    for group in sources:
+        for b, rows in enumerate(group):
+            for row in rows:
+                for d, part in enumerate(row):
+                    note(part, b, d)
+    for b, rows in enumerate(behind):
+        for d, part in enumerate(rows or []):
+            note(part, b, d)
+    for b, found in enumerate(above):
+        for rows, group in zip(found, templates[b]):
+            for part, d in zip(rows, np.asarray(group.dataset)):
+                note(part, b, int(d))
+    return out
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    """Where the parameters of a dataset are in its matrices; see `Columns`."""
+
+    widths: list[int]
+    shared: Any = None
+    local: Any = None
+    index: Any = None
+
+    def column(self, entry: int, bucket: int, dataset: int) -> int:
+        """Return the place of an entry of the free vector among those of a dataset."""
+        return entry if self.index is None else self.index[bucket][dataset][entry]
+
+
+#: From how many free parameters on matrices are kept without the zeros between datasets.
+_MANY = 32
+
+
+def _layout(acts_on: Sequence[set[tuple[int, int]]], sizes: Sequence[int], k: int) -> _Layout:
+    own: list[list[list[int]]] = [[[] for _ in range(size)] for size in sizes]
+    shared = []
+    for entry, where in enumerate(acts_on):
+        if len(where) == 1:
+            bucket, dataset = next(iter(where))
+            own[bucket][dataset].append(entry)
+        elif where:
+            shared.append(entry)
+    # places that act on nothing stand nowhere: their rows are zero
+    if k < _MANY or 2 * len(shared) > k:
+        return _Layout([k] * len(sizes))
+    g = ladder(len(shared))
+    first = {entry: column for column, entry in enumerate(shared)}
+    most = [max([1, *(len(entries) for entries in rows)]) for rows in own]
+    index = [[first | {entry: g + column for column, entry in enumerate(entries)} for entries in rows] for rows in own]
+    local = tuple(
+        np.array([entries + [k] * (size - len(entries)) for entries in rows], dtype=np.int32).reshape(-1, size)
+        for rows, size in zip(own, most)
+    )
+    padded = np.array(shared + [k] * (g - len(shared)), dtype=np.int32)
+    return _Layout([g + size for size in most], padded, local, index)
+
+
 def colour_columns(
     groups: Sequence[SourceGroup],
     backgrounds: Sequence[BackgroundGroup | None],
@@ -87,7 +155,15 @@ def colour_columns(
     for group in groups:
         rows = len(np.asarray(group.applies[0]))
         own = _entries((group.skeleton, group.spatial), rows, place)
-        sources.append([[[one | extra for extra in shared[b]] for one in own] for b in range(len(sizes))])
+        sources.append(
+            [
+                [
+                    [one | extra if on else _NONE for on, extra in zip(acts, shared[b])]
+                    for one, acts in zip(own, applies)
+                ]
+                for b, applies in enumerate(np.asarray(applies) > 0 for applies in group.applies)
+            ]
+        )
     behind = [
         None
         if group is None
@@ -101,21 +177,36 @@ def colour_columns(
     colour = _colours(parts, k)
     number = min(ladder(max((len(part) for part in parts), default=1)), k)
     number = max(number, int(colour.max()) + 1)
+    layout = _layout(_datasets_of(sources, behind, above, templates, k), sizes, k)
 
-    def places(rows: Any, shape: tuple[int, ...]) -> Any:
-        out = np.zeros((*shape, number, k))
-        for where in np.ndindex(*shape):
+    def places(rows: Any, shape: tuple[int, ...], bucket: int, dataset: Callable[[tuple[int, ...]], int]) -> Any:
+        out = np.zeros((*shape, number, layout.widths[bucket]))
+        for position in np.ndindex(*shape):
             part = rows
-            for i in where:
+            for i in position:
                 part = part[i]
             for entry in part:
-                out[(*where, colour[entry], entry)] = 1.0
+                out[(*position, colour[entry], layout.column(entry, bucket, dataset(position)))] = 1.0
         return out
+
+    def of_templates(rows: Any, bucket: int, group: TemplateGroup) -> Any:
+        datasets = np.asarray(group.dataset)
+        return places(rows, (len(rows),), bucket, lambda position: int(datasets[position[0]]))
 
     directions: Any = (colour == np.arange(number)[:, np.newaxis]).astype(float)
     return Columns(
         directions,
-        tuple(tuple(places(rows, (len(rows), size)) for rows, size in zip(group, sizes)) for group in sources),
-        tuple(None if rows is None else places(rows, (len(rows),)) for rows in behind),
-        tuple(tuple(places(rows, (len(rows),)) for rows in found) for found in above),
+        tuple(
+            tuple(places(rows, (len(rows), sizes[b]), b, lambda at: at[1]) for b, rows in enumerate(group))
+            for group in sources
+        ),
+        tuple(
+            None if rows is None else places(rows, (len(rows),), b, lambda at: at[0]) for b, rows in enumerate(behind)
+        ),
+        tuple(
+            tuple(of_templates(rows, b, group) for rows, group in zip(found, templates[b]))
+            for b, found in enumerate(above)
+        ),
+        layout.shared,
+        layout.local,
     )

@@ -10,11 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gjax.inference import Minimum, covariance_at, find_crossing, minimise, profile_points
+from gjax.inference import (
+    Minimum,
+    RayEnd,
+    Rays,
+    covariance_at,
+    find_crossings,
+    minimise,
+    nothing_own,
+    profile_points,
+)
 from gjax.likelihood import (
     AbstractCubes,
     AbstractFluxPointSets,
     CashCubes,
+    Matrix,
     OnOffSpectra,
     Problem,
     background_factors,
@@ -23,6 +33,7 @@ from gjax.likelihood import (
     cube_images,
     full_theta,
     hessian,
+    no_matrix,
     predict,
     predict_sources,
     statistic,
@@ -58,7 +69,7 @@ def compiled_minimise(problem: Problem, x0: Array) -> Minimum:
 
 
 @jax.jit
-def compiled_covariance(problem: Problem, x: Array, fisher: Array) -> tuple[Array, Array]:
+def compiled_covariance(problem: Problem, x: Array, fisher: Matrix) -> tuple[Array, Array]:
     """Return the covariance from the exact Hessian (the Fisher matrix where that is not positive), and which it is."""
     return covariance_at(hessian(problem, x), fisher, problem)
 
@@ -83,8 +94,9 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     leaves, structure = jax.tree_util.tree_flatten(problem)
     kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), x0.shape
     if kind not in _COMPILED:
-        eye = jax.device_put(np.eye(x0.shape[0], dtype=x0.dtype))
-        beside = threading.Thread(target=compiled_covariance, args=(problem, x0, eye), daemon=True)
+        shape = jax.eval_shape(no_matrix, problem.columns)
+        zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
+        beside = threading.Thread(target=compiled_covariance, args=(problem, x0, zeros), daemon=True)
         beside.start()
         minimum = compiled_minimise(problem, x0)
         beside.join()
@@ -99,11 +111,9 @@ compiled_profile = jax.jit(profile_points)
 
 
 @jax.jit
-def compiled_crossings(problem: Problem, best: Array, value: Array, directions: Array, held: Array, level: Array):  # type: ignore[no-untyped-def]
-    """Find the crossings of many rays at once; directions and held entries have shape (rays, k)."""
-    return jax.vmap(find_crossing, in_axes=(None, None, None, 0, 0, None))(
-        problem, best, value, directions, held, level
-    )
+def compiled_crossings(problem: Problem, rays: Rays) -> RayEnd:
+    """Find the crossings of many rays of one likelihood."""
+    return find_crossings(problem, nothing_own(problem), rays)
 
 
 @jax.jit

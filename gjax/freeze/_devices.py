@@ -38,9 +38,13 @@ def _dataset_axes(problem: Problem) -> Problem:
         for at, group in zip(axes.groups, problem.groups)
     )
     columns = eqx.tree_at(
-        lambda c: (c.sources, c.backgrounds),
+        lambda c: (c.sources, c.backgrounds, c.local),
         axes.columns,
-        (_everywhere(problem.columns.sources, 1), _everywhere(problem.columns.backgrounds, 0)),
+        tuple(
+            _everywhere(part, i)
+            for part, i in zip((problem.columns.sources, problem.columns.backgrounds, problem.columns.local), (1, 0, 0))
+        ),
+        is_leaf=lambda node: node is None,
     )
     leading = {name: _everywhere(getattr(problem, name), 0) for name in ("energy_scale", "exposure_norm")}
     return eqx.tree_at(
@@ -91,6 +95,13 @@ def _grown(problem: Problem, number: int) -> Problem:
     for where, axis in ((switches, 0), (shares, 1)):
         new = [silent(leaf, real, axis) for leaf, real in zip(where(larger), where(problem))]
         larger = eqx.tree_at(where, larger, new)
+    if problem.columns.local is not None:
+        k, real = problem.columns.directions.shape[1], problem.columns.local
+        nobody = [
+            np.concatenate([at, np.full((len(new) - len(at), at.shape[1]), k, at.dtype)])
+            for at, new in zip(map(np.asarray, real), larger.columns.local)
+        ]
+        larger = eqx.tree_at(lambda p: p.columns.local, larger, tuple(nobody))
     return larger
 
 

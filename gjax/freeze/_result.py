@@ -10,7 +10,8 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
-from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum
+from gjax.freeze._degenerate import degenerate, fisher_diagonal
+from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum, Rays
 from gjax.models import Models, panel_edges, parameter_qtable
 from gjax.parameters import ParameterTable, fill
 from gjax.units import DNDE, attach_unit, to_canonical
@@ -230,14 +231,10 @@ class FitResult:
         # rays are filled up to a multiple of 8: one error, all errors and a limit are one program
         number = len(directions)
         order = np.append(np.arange(number), np.zeros(-number % 8, dtype=int))
-        args = (
-            jax.device_put(self.x),
-            jax.device_put(self.total_stat),
-            jax.device_put(directions[order]),
-            jax.device_put(held[order]),
-            jax.device_put(float(level)),
-        )
-        end = compiled.compiled_crossings(self.likelihood.problem, *args)
+        size = len(order)
+        best, value = np.broadcast_to(self.x, (size, len(self.x))), np.full(size, self.total_stat)
+        rays = Rays(best, value, directions[order], held[order], np.full(size, float(level)))  # type: ignore[arg-type]
+        end = compiled.compiled_crossings(self.likelihood.problem, jax.device_put(rays))
         return jax.tree_util.tree_map(lambda values: values[:number], end)
 
     def confidence(self, name: str | None = None, *, n_sigma: float = 1.0) -> dict[str, tuple[float, float]]:
@@ -406,29 +403,6 @@ class FitResult:
         return plot_spectrum_error(self, source, energy_bounds, ax=ax, **options)
 
 
-def degenerate(fisher: np.ndarray, names: list[str]) -> list[str]:
-    """Return the parameters of the worst determined direction, if the data do not determine it.
-
-    That is where fixing the other parameters would shrink an error by more than a factor 1e4, i.e. correlations
-    nearer to one than 1e-8.
-
-    Parameters
-    ----------
-    fisher
-        A multiple of the Fisher matrix of the parameters called ``names``, priors included.
-    names
-        Names of the parameters.
-    """
-    diagonal = np.diag(fisher)
-    width = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    whitened = fisher / np.outer(width, width)
-    whitened[np.diag_indices_from(whitened)] = 1.0
-    if not names or not np.all(np.isfinite(whitened)):
-        return []
-    values, vectors = np.linalg.eigh(whitened)
-    return [name for name, part in zip(names, vectors[:, 0]) if abs(part) > 0.2] if values[0] < 1e-8 else []
-
-
 def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_positive: bool) -> FitResult:
     """Put names and units back on the arrays of a fit."""
     status = int(minimum.status)
@@ -450,11 +424,12 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     messages += [
         f"{name} is at its bound {value:g}" for name, value, at in zip(likelihood.table.names, values, at_bound) if at
     ]
-    flat = np.diag(np.asarray(minimum.fisher))[:n] == 0
+    columns = likelihood.problem.columns
+    flat = fisher_diagonal(columns, minimum.fisher)[:n] == 0
     messages += [f"{name} has no influence on the data" for name, none in zip(likelihood.free_names, flat) if none]
     if not is_positive:
         messages.append("the Hessian is not positive, errors are from the Fisher matrix")
-    tied = degenerate(np.asarray(minimum.fisher)[:n, :n], likelihood.free_names)
+    tied = degenerate(columns, minimum.fisher, likelihood.free_names)
     if tied:
         messages.append(f"the data cannot tell apart {' and '.join(tied)}: fix one of them or give it a prior")
     models = likelihood.models.replace_parameters(likelihood.table.with_values(values, errors))

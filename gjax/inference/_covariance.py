@@ -6,12 +6,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.inference._minimise import unused
-from gjax.likelihood import Problem
+from gjax.inference._solve import inverse
+from gjax.likelihood import Matrix, Problem
 
 __all__ = ["covariance_at", "invert_information"]
 
 
-def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
+def invert_information(matrix: Matrix, problem: Problem) -> tuple[Array, Array]:
     """Invert half a Hessian (or a Fisher matrix) after whitening it with its diagonal.
 
     Parameters
@@ -29,22 +30,11 @@ def invert_information(matrix: Array, problem: Problem) -> tuple[Array, Array]:
     is_positive
         True if it is positive definite on the parameters in use that have influence.
     """
-    spare = unused(problem)
-    has_influence = jnp.any(matrix != 0, axis=1)
-    used = ~spare & has_influence
-    diagonal = jnp.diagonal(matrix)
-    width = jnp.sqrt(jnp.where(used & (diagonal > 0), diagonal, 1.0))
-    both = used[:, None] & used[None, :]
-    whitened = jnp.where(both, matrix / (width[:, None] * width[None, :]), jnp.eye(len(width), dtype=matrix.dtype))
-    eigenvalues, vectors = jnp.linalg.eigh(0.5 * (whitened + whitened.T))
-    is_positive = jnp.all(jnp.isfinite(eigenvalues)) & (eigenvalues[0] > 100 * jnp.finfo(matrix.dtype).eps)
-    inverse = (vectors / jnp.where(is_positive, eigenvalues, jnp.nan)) @ vectors.T
-    covariance = 2 * inverse / (width[:, None] * width[None, :])
-    unknown = jnp.diag(jnp.where(~spare & ~has_influence, jnp.nan, 0.0))
-    return jnp.where(both, covariance, 0.0) + unknown, is_positive
+    half, is_positive = inverse(problem.columns, matrix, unused(problem))
+    return 2 * half, is_positive
 
 
-def covariance_at(exact: Array, fisher: Array, problem: Problem) -> tuple[Array, Array]:
+def covariance_at(exact: Matrix, fisher: Matrix, problem: Problem) -> tuple[Array, Array]:
     """Return the covariance from the Hessian, or from the Fisher matrix where the Hessian cannot give one.
 
     Parameters

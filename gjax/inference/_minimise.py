@@ -7,16 +7,39 @@ program, which halves the time to compile.
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.likelihood import Problem, scoring_terms
+from gjax.inference._lanes import run_lanes
+from gjax.inference._solve import newton_steps
+from gjax.likelihood import Matrix, Problem, no_matrix, scoring_terms
 
-__all__ = ["CONVERGED", "NOT_FINITE", "STALLED", "STEPS", "Minimum", "bounds_of", "minimise", "tolerance"]
+__all__ = [
+    "CONVERGED",
+    "NOT_FINITE",
+    "STALLED",
+    "STEPS",
+    "Minimum",
+    "State",
+    "advance",
+    "bounds_of",
+    "ended",
+    "first_state",
+    "is_done",
+    "minimise",
+    "minimise_many",
+    "tolerance",
+    "unused",
+]
 
 CONVERGED, STEPS, STALLED, NOT_FINITE = range(4)
+
+#: Largest number of evaluations of the likelihood in a fit.
+MAX_STEPS = 200
 
 
 class Minimum(eqx.Module):
@@ -41,18 +64,20 @@ class Minimum(eqx.Module):
     x: Array
     statistic: Array
     gradient: Array
-    fisher: Array
+    fisher: Matrix
     edm: Array
     steps: Array
     status: Array
 
 
-class _State(eqx.Module):
+class State(eqx.Module):
+    """Where a minimisation is: the best point so far, the next one to try, and how far to trust the steps."""
+
     trial: Array
     x: Array
     value: Array
     gradient: Array
-    fisher: Array
+    fisher: Matrix
     damping: Array
     promise: Array
     edm: Array
@@ -79,22 +104,86 @@ def unused(problem: Problem) -> Array:
     return problem.index >= problem.table.value.shape[0]
 
 
-def _steps(fisher: Array, gradient: Array, damping: Array, moves: Array) -> tuple[Array, Array]:
-    """Return the Newton step and the damped step from one eigendecomposition of the whitened matrix."""
-    diagonal = jnp.diagonal(fisher)
-    live = moves & (diagonal > 0)
-    width = jnp.sqrt(jnp.where(live, diagonal, 1.0))
-    # a parameter without influence has an empty row: the identity keeps it where it is
-    whitened = jnp.where(live[:, None] & live[None, :], fisher / (width[:, None] * width[None, :]), 0.0)
-    eigenvalues, vectors = jnp.linalg.eigh(whitened + jnp.diag(jnp.where(live, 0.0, 1.0)), symmetrize_input=False)
-    eigenvalues = jnp.maximum(eigenvalues, 10 * jnp.finfo(fisher.dtype).eps)
-    target = vectors.T @ (jnp.where(live, gradient, 0.0) / width)
-    newton = -(vectors @ (target / eigenvalues)) / width
-    damped = -(vectors @ (target / (eigenvalues + damping))) / width
-    return jnp.where(live, newton, 0.0), jnp.where(live, damped, 0.0)
+def first_state(problem: Problem, x0: Array) -> State:
+    """Return the state of a minimisation before its first step.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    x0
+        Start, in units of the scales; it is moved into the box.
+    """
+    start = jnp.where(unused(problem), 0.0, jnp.clip(x0, *bounds_of(problem)))
+    return State(
+        trial=start,
+        x=start,
+        value=jnp.asarray(jnp.inf, x0.dtype),
+        gradient=jnp.zeros_like(x0),
+        fisher=no_matrix(problem.columns),
+        damping=jnp.asarray(1e-3, x0.dtype),
+        promise=jnp.asarray(0.0, x0.dtype),
+        edm=jnp.asarray(jnp.inf, x0.dtype),
+        steps=jnp.asarray(0),
+        status=jnp.asarray(-1),
+    )
 
 
-def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) -> Minimum:
+def advance(problem: Problem, held: Array, state: State) -> State:
+    """Evaluate the likelihood at the trial point of a state, and return the next state.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    held
+        Entries that keep their value.
+    state
+        Where the minimisation is.
+    """
+    lower, upper = bounds_of(problem)
+    stop = tolerance()
+    epsilon = jnp.finfo(state.x.dtype).eps
+    value, gradient, fisher = scoring_terms(problem, state.trial)
+    is_first = state.steps == 0
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in (value, gradient, *jax.tree_util.tree_leaves(fisher))]
+    is_finite = jnp.all(jnp.stack(finite))
+    slack = 4 * epsilon * (1 + jnp.abs(state.value))
+    accept = is_finite & (is_first | (value <= state.value + jnp.where(is_first, 0.0, slack)))
+    x, old_value = jnp.where(accept, state.trial, state.x), state.value
+    value = jnp.where(accept, value, state.value)
+    gradient = jnp.where(accept, gradient, state.gradient)
+    fisher = jax.tree_util.tree_map(lambda new, old: jnp.where(accept, new, old), fisher, state.fisher)
+    # a step counts as a success if it gains a tenth of what its slope promised: at a corner, which bins
+    # without any counts make at zero signal, steps would go to and fro for ever
+    is_success = is_finite & (old_value - value > 0.1 * state.promise)
+    damping = jnp.where(is_success, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 5)
+    damping = jnp.where(is_first, state.damping, damping)
+    pressed = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
+    moves = ~(held | unused(problem) | pressed)
+    newton, step = newton_steps(problem.columns, fisher, gradient, damping, moves)
+    edm = jnp.where(jnp.all(jnp.isfinite(newton)), -0.5 * jnp.sum(gradient * newton), jnp.inf)
+    trial = jnp.clip(x + step, lower, upper)
+    # damped until the gain that the slope promises is far below the tolerance: there is nothing left to gain
+    promise = -0.5 * jnp.sum(gradient * step)
+    is_stuck = (damping > 1e12) | ((damping > 1) & (jnp.abs(promise) < stop))
+    steps = state.steps + 1
+    status = jnp.where(edm < stop, CONVERGED, jnp.where(is_stuck, STALLED, jnp.where(steps < MAX_STEPS, -1, STEPS)))
+    status = jnp.where(is_first & ~is_finite, NOT_FINITE, status)
+    return State(trial, x, value, gradient, fisher, damping, promise, edm, steps, status)
+
+
+def is_done(state: State) -> Array:
+    """Tell whether a minimisation has ended."""
+    return state.status >= 0
+
+
+def ended(state: State) -> Minimum:
+    """Return where a minimisation has ended."""
+    return Minimum(state.x, state.value, state.gradient, state.fisher, state.edm, state.steps, state.status)
+
+
+def minimise(problem: Problem, x0: Array, held: Array) -> Minimum:
     """Minimise the fit statistic.
 
     Parameters
@@ -105,55 +194,36 @@ def minimise(problem: Problem, x0: Array, held: Array, *, max_steps: int = 200) 
         Start, in units of the scales; it is moved into the box.
     held
         Entries that keep their start value.
-    max_steps
-        Largest number of likelihood evaluations.
     """
-    lower, upper = bounds_of(problem)
-    held = held | unused(problem)
-    stop = tolerance()
-    epsilon = jnp.finfo(x0.dtype).eps
+    start = first_state(problem, x0)
+    return ended(jax.lax.while_loop(lambda s: ~is_done(s), lambda s: advance(problem, held, s), start))
 
-    def body(state: _State) -> _State:
-        value, gradient, fisher = scoring_terms(problem, state.trial)
-        is_first = state.steps == 0
-        is_finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient)) & jnp.all(jnp.isfinite(fisher))
-        slack = 4 * epsilon * (1 + jnp.abs(state.value))
-        accept = is_finite & (is_first | (value <= state.value + jnp.where(is_first, 0.0, slack)))
-        x, old_value = jnp.where(accept, state.trial, state.x), state.value
-        value = jnp.where(accept, value, state.value)
-        gradient = jnp.where(accept, gradient, state.gradient)
-        fisher = jnp.where(accept, fisher, state.fisher)
-        # a step counts as a success if it gains a tenth of what its slope promised: at a corner, which bins
-        # without any counts make at zero signal, steps would go to and fro for ever
-        is_success = is_finite & (old_value - value > 0.1 * state.promise)
-        damping = jnp.where(is_success, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 5)
-        damping = jnp.where(is_first, state.damping, damping)
-        pressed = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
-        moves = ~(held | pressed)
-        newton, step = _steps(fisher, gradient, damping, moves)
-        edm = jnp.where(jnp.all(jnp.isfinite(newton)), -0.5 * jnp.sum(gradient * newton), jnp.inf)
-        trial = jnp.clip(x + step, lower, upper)
-        # damped until the gain that the slope promises is far below the tolerance: there is nothing left to gain
-        promise = -0.5 * jnp.sum(gradient * step)
-        is_stuck = (damping > 1e12) | ((damping > 1) & (jnp.abs(promise) < stop))
-        status = jnp.where(edm < stop, CONVERGED, jnp.where(is_stuck, STALLED, -1))
-        status = jnp.where(is_first & ~is_finite, NOT_FINITE, status)
-        return _State(trial, x, value, gradient, fisher, damping, promise, edm, state.steps + 1, status)
 
-    zero = jnp.zeros_like(x0)
-    start = jnp.where(unused(problem), 0.0, jnp.clip(x0, lower, upper))
-    state = _State(
-        trial=start,
-        x=start,
-        value=jnp.asarray(jnp.inf, x0.dtype),
-        gradient=zero,
-        fisher=jnp.zeros((len(x0), len(x0)), x0.dtype),
-        damping=jnp.asarray(1e-3, x0.dtype),
-        promise=jnp.asarray(0.0, x0.dtype),
-        edm=jnp.asarray(jnp.inf, x0.dtype),
-        steps=jnp.asarray(0),
-        status=jnp.asarray(-1),
+def minimise_many(problem: Problem, own: Any, starts: Array, held: Array, *, width: int) -> Minimum:
+    """Minimise many times: other data, other starts, other held entries. What has ended costs nothing.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    own
+        The leaves of ``problem`` that differ, with a leading axis of fits; None in place of all others.
+    starts
+        Shape (fits, k).
+    held
+        Entries that keep their start value, shape (fits, k).
+    width
+        Number of fits that are evaluated together.
+    """
+
+    def of(lane: tuple[Any, Array, Array]) -> Problem:
+        return eqx.combine(lane[0], problem)
+
+    end = run_lanes(
+        (own, starts, held),
+        start=lambda lane: first_state(of(lane), lane[1]),
+        advance=lambda lane, state: advance(of(lane), lane[2], state),
+        is_done=is_done,
+        width=width,
     )
-    end = jax.lax.while_loop(lambda s: (s.status < 0) & (s.steps < max_steps), body, state)
-    status = jnp.where(end.status < 0, STEPS, end.status)
-    return Minimum(end.x, end.value, end.gradient, end.fisher, end.edm, end.steps, status)
+    return ended(end)

@@ -1,5 +1,11 @@
 """Likelihoods on frozen arrays: statistics per bin, buckets of datasets, and the joint problem."""
 
+from gjax.likelihood._arrow import Arrow as Arrow
+from gjax.likelihood._arrow import Matrix as Matrix
+from gjax.likelihood._arrow import diagonal_of as diagonal_of
+from gjax.likelihood._arrow import has_influence as has_influence
+from gjax.likelihood._arrow import no_matrix as no_matrix
+from gjax.likelihood._arrow import spread as spread
 from gjax.likelihood._backgrounds import BackgroundGroup as BackgroundGroup
 from gjax.likelihood._backgrounds import BackgroundShape as BackgroundShape
 from gjax.likelihood._backgrounds import TemplateGroup as TemplateGroup

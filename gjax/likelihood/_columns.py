@@ -4,6 +4,8 @@ A parameter of one source does not touch the others, and the norm of a backgroun
 share no part get one colour; one directional derivative of the prediction, part by part, then holds the derivatives by
 all parameters of a colour. The number of colours is that of the parameters of the busiest part, however many sources
 and datasets there are.
+
+Where most parameters act on one dataset each, the same is true of matrices: see `Arrow`.
 """
 
 from __future__ import annotations
@@ -22,15 +24,23 @@ class Columns(eqx.Module):
     directions
         One row per colour: 1 at the parameters that have it, shape (colours, k).
     sources
-        Per group and bucket, the parameter of each colour that acts on a source in a dataset: 1 at its place in the
-        free vector, shape (sources, datasets, colours, k).
+        Per group and bucket, the parameter of each colour that acts on a source in a dataset: 1 at its place among
+        those of the dataset, shape (sources, datasets, colours, q). Without ``local`` that is the place in the free
+        vector, and q is k; else the shared parameters come first, then those of the dataset.
     backgrounds
-        The same per bucket, shape (datasets, colours, k); None where the background has no parameters.
+        The same per bucket, shape (datasets, colours, q); None where the background has no parameters.
     templates
-        The same per bucket and group of templates, shape (pairs, colours, k).
+        The same per bucket and group of templates, shape (pairs, colours, q).
+    shared
+        Places in the free vector of the parameters that act on several datasets, shape (g,); k marks none.
+    local
+        Per bucket the places of those that act on one dataset alone, shape (datasets, q - g); k marks none. None
+        where these are few: then matrices are dense.
     """
 
     directions: Array
     sources: tuple[tuple[Array, ...], ...]
     backgrounds: tuple[Array | None, ...]
     templates: tuple[tuple[Array, ...], ...]
+    shared: Array | None = None
+    local: tuple[Array, ...] | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from gjax.folding import CubeFold
+from gjax.likelihood._arrow import Matrix, add_diagonal, assemble
 from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
 from gjax.parameters import prior_weight
 
@@ -45,9 +46,9 @@ def _blocks(problem: Problem, columns: Parts, number: int) -> tuple[_Block, list
     if background is not None and acts is not None:
         found.append(jnp.swapaxes(background, 0, 1))
         places.append(acts)
-    (datasets, bins), k = problem.buckets[number].mask.shape, problem.index.shape[0]
+    datasets, bins = problem.buckets[number].mask.shape
     found.append(jnp.zeros((datasets, 0, bins)))
-    places.append(jnp.zeros((datasets, 0, k)))
+    places.append(jnp.zeros((datasets, 0, _width(problem, number))))
     block = _Block(jnp.concatenate(found, axis=1), jnp.concatenate(places, axis=1))
     extra = [
         (jnp.swapaxes(values, 0, 1), where, group.dataset)
@@ -58,31 +59,42 @@ def _blocks(problem: Problem, columns: Parts, number: int) -> tuple[_Block, list
     return block, extra
 
 
+def _width(problem: Problem, number: int) -> int:
+    """Return how many parameters a dataset of a bucket can tell apart: its own and the shared ones, or all."""
+    columns = problem.columns
+    if columns.local is None or columns.shared is None:
+        return columns.directions.shape[1]
+    return len(columns.shared) + columns.local[number].shape[1]
+
+
 def _project(block: _Block, extra: Sequence[tuple[Array, Array, Array]]) -> Array:
-    """Return the derivatives by the free vector, shape (datasets, k, bins)."""
+    """Return the derivatives by the parameters of each dataset, shape (datasets, q, bins)."""
     full = jnp.einsum("dmk,dmb->dkb", block.places, block.columns, precision="highest")
     for columns, places, dataset in extra:
         full = full.at[dataset].add(jnp.einsum("pck,pcb->pkb", places, columns, precision="highest"))
     return full
 
 
-def _products(problem: Problem, columns: Parts, slopes: Sequence[Array], weights: Sequence[Array]) -> tuple[Any, Any]:
+def _products(
+    problem: Problem, columns: Parts, slopes: Sequence[Array], weights: Sequence[Array]
+) -> tuple[Array, Matrix]:
     """Return the sums of slope times derivative, and of weight times derivative times derivative."""
-    k = problem.index.shape[0]
-    gradient, matrix = jnp.zeros(k), jnp.zeros((k, k))
+    # dense matrices are summed over datasets on the way
+    d = "" if problem.columns.local is None else "d"
+    vectors, matrices = [], []
     for number, (slope, weight) in enumerate(zip(slopes, weights)):
         block, extra = _blocks(problem, columns, number)
-        m = block.columns.shape[1]
-        if extra or k * (m + k) <= m * m:
+        m, q = block.columns.shape[1], _width(problem, number)
+        if extra or q * (m + q) <= m * m:
             full = _project(block, extra)
-            gradient += jnp.einsum("dkb,db->k", full, slope, precision="highest")
-            matrix += jnp.einsum("dkb,dlb->kl", full * weight[:, None], full, precision="highest")
+            vectors.append(jnp.einsum(f"dkb,db->{d}k", full, slope, precision="highest"))
+            matrices.append(jnp.einsum(f"dkb,dlb->{d}kl", full * weight[:, None], full, precision="highest"))
             continue
         along = jnp.einsum("dmb,db->dm", block.columns, slope, precision="highest")
-        gradient += jnp.einsum("dm,dmk->k", along, block.places, precision="highest")
+        vectors.append(jnp.einsum(f"dm,dmk->{d}k", along, block.places, precision="highest"))
         local = jnp.einsum("dmb,dnb->dmn", block.columns * weight[:, None], block.columns, precision="highest")
-        matrix += jnp.einsum("dmk,dmn,dnl->kl", block.places, local, block.places, precision="highest")
-    return gradient, matrix
+        matrices.append(jnp.einsum(f"dmk,dmn,dnl->{d}kl", block.places, local, block.places, precision="highest"))
+    return assemble(problem.columns, vectors, matrices)
 
 
 def _is_large(problem: Problem) -> bool:
@@ -105,7 +117,7 @@ def _linearised(problem: Problem, x: Array, order: int = 1) -> tuple[tuple[Array
     return sum_parts(problem, parts), each(push, jnp.eye(size, dtype=x.dtype))
 
 
-def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
+def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Matrix]:
     """Return statistic, its gradient, and twice the Fisher matrix at ``x``: all that scoring needs, in one pass."""
     mu, columns = _linearised(problem, x)
     value, slopes, weights = jnp.zeros((), x.dtype), [], []
@@ -117,13 +129,17 @@ def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
     gradient, fisher = _products(problem, columns, slopes, weights)
     kind, rows = problem.table.prior_kind, problem.table.prior_rows
     if kind is None or rows is None:
-        return value, gradient, 2 * fisher
+        return value, gradient, _twice(fisher)
     theta = full_theta(problem, x)
     prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
     scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
     curvature = prior_weight(theta, kind, rows)
     curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
-    return value + prior, gradient + prior_slope, 2 * (fisher + jnp.diag(curvature))
+    return value + prior, gradient + prior_slope, _twice(add_diagonal(problem.columns, fisher, curvature))
+
+
+def _twice(matrix: Matrix) -> Matrix:
+    return jax.tree_util.tree_map(lambda block: 2 * block, matrix)
 
 
 def _in_reverse(problem: Problem, x: Array) -> Array:
@@ -135,14 +151,14 @@ def _in_reverse(problem: Problem, x: Array) -> Array:
     return jax.lax.map(push, jnp.eye(x.shape[0], dtype=x.dtype))
 
 
-def hessian(problem: Problem, x: Array) -> Array:
+def hessian(problem: Problem, x: Array) -> Matrix:
     """Return the second derivatives of the fit statistic.
 
     With the prediction μ, :math:`H = J^T W'' J + \\sum W' \\mu''`; both terms are taken part by part, along pairs of
     colours. Where there are more of these than parameters, reverse differentiation is cheaper.
     """
     colours, k = problem.columns.directions.shape
-    if colours**2 > 2 * k:
+    if colours**2 > 2 * k and problem.columns.local is None:
         return _in_reverse(problem, x)
     mu, columns = _linearised(problem, x, 2)
     slopes, curvatures = [], []
@@ -177,16 +193,43 @@ def hessian(problem: Problem, x: Array) -> Array:
     # linear in what follows: the sources are drawn once, not once per direction
     _, bend = jax.linearize(slopes_of, start)
     second = jax.lax.map(bend, eye)
-    where = problem.columns
-    for group, per_bucket in zip(second.sources, where.sources):
-        for values, at in zip(group, per_bucket):
-            matrix += jnp.einsum("isdj,sdik,sdjl->kl", values, at, at, precision="highest")
-    for bent, acts in zip(second.backgrounds, where.backgrounds):
-        if bent is not None and acts is not None:
-            matrix += jnp.einsum("idj,dik,djl->kl", bent, acts, acts, precision="highest")
-    for found, per_group in zip(second.templates, where.templates):
-        for values, at in zip(found, per_group):
-            matrix += jnp.einsum("ipj,pik,pjl->kl", values, at, at, precision="highest")
+    bent = _bent(problem, second)
+    if problem.columns.local is None:
+        bent = [jnp.sum(block, axis=0) for block in bent]
+    zeros = [jnp.zeros(block.shape[:-1], x.dtype) for block in bent]
+    matrix = jax.tree_util.tree_map(jnp.add, matrix, assemble(problem.columns, zeros, bent)[1])
     if problem.table.prior_kind is None:
         return matrix
-    return matrix + jax.hessian(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
+    prior = jax.grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))
+    if problem.columns.local is None:
+        return matrix + jax.jacfwd(prior)(x)
+    # of one parameter each
+    return add_diagonal(problem.columns, matrix, jax.jvp(prior, (x,), (jnp.ones_like(x),))[1])
+
+
+def _bent(problem: Problem, second: Parts) -> list[Array]:
+    """Return second derivatives along pairs of colours as matrices of each dataset's parameters.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    second
+        Per part the weighed second derivatives: (colours, ..., colours), where ``...`` is the axes of `Columns`.
+    """
+    where = problem.columns
+    out = []
+    for number, bucket in enumerate(problem.buckets):
+        q = _width(problem, number)
+        matrix = jnp.zeros((len(bucket.mask), q, q), problem.table.value.dtype)
+        for group, places in zip(second.sources, where.sources):
+            at = places[number]
+            matrix += jnp.einsum("isdj,sdik,sdjl->dkl", group[number], at, at, precision="highest")
+        values, acts = second.backgrounds[number], where.backgrounds[number]
+        if values is not None and acts is not None:
+            matrix += jnp.einsum("idj,dik,djl->dkl", values, acts, acts, precision="highest")
+        for bend, at, template in zip(second.templates[number], where.templates[number], problem.templates[number]):
+            pair = jnp.einsum("ipj,pik,pjl->pkl", bend, at, at, precision="highest")
+            matrix = matrix.at[template.dataset].add(pair)
+        out.append(matrix)
+    return out
