@@ -227,7 +227,7 @@ def cube_templates(likelihood: Likelihood, source: str | None) -> dict[int, np.n
         One template; None for the sum of all.
     """
     skeletons, table = likelihood.models.freeze_tree()
-    theta = jax.device_put(table.values)
+    theta = jax.device_put(table.counted)
     out: dict[int, np.ndarray] = {}
     for model, skeleton in zip(likelihood.models, skeletons):
         if not isinstance(model, TemplateNPredModel) or source not in (None, model.name):

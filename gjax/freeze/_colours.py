@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from gjax.freeze._datasets import ladder
+from gjax.freeze._temporal import temporal_entries
 from gjax.likelihood import BackgroundGroup, Columns, SourceGroup, TemplateGroup
 from gjax.parameters import Slot
 
@@ -155,11 +156,12 @@ def colour_columns(
     for group in groups:
         rows = len(np.asarray(group.applies[0]))
         own = _entries((group.skeleton, group.spatial), rows, place)
+        by_time = temporal_entries(group.temporal, rows, sizes, lambda tree, n: _entries(tree, n, place))
         sources.append(
             [
                 [
-                    [one | extra if on else _NONE for on, extra in zip(acts, shared[b])]
-                    for one, acts in zip(own, applies)
+                    [one | extra | more if on else _NONE for on, extra, more in zip(acts, shared[b], row)]
+                    for one, acts, row in zip(own, applies, by_time[b])
                 ]
                 for b, applies in enumerate(np.asarray(applies) > 0 for applies in group.applies)
             ]

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from gjax.folding import fold_axes
+from gjax.freeze._temporal import temporal_axes
 from gjax.likelihood import AbstractCubes, Problem
 
 __all__ = ["replicated", "spread_problem"]
@@ -30,9 +31,13 @@ def _dataset_axes(problem: Problem) -> Problem:
 
     groups = tuple(
         eqx.tree_at(
-            lambda g: (g.applies, g.folds),
+            lambda g: (g.applies, g.folds, g.temporal),
             at,
-            (tuple(1 for _ in group.applies), tuple(None if f is None else fold(f) for f in group.folds)),
+            (
+                tuple(1 for _ in group.applies),
+                tuple(None if f is None else fold(f) for f in group.folds),
+                temporal_axes(group.temporal),
+            ),
             is_leaf=lambda node: node is None,
         )
         for at, group in zip(axes.groups, problem.groups)

@@ -146,19 +146,19 @@ class Likelihood:
 
     @property
     def scale(self) -> np.ndarray:
-        """Scales of the free parameters: parameter = scale * x."""
+        """Scales of the free parameters: parameter = origin + scale * x, and origins are 0 but for dates."""
         return self.table.scales[self.table.free]
 
     @property
     def x0(self) -> Array:
         """The free vector at the models' values, in units of `scale`."""
-        return jax.device_put(self.table.values[self.table.free] / self.scale)
+        return jax.device_put(self.table.counted[self.table.free] / self.scale)
 
     @property
     def start(self) -> Array:
         """The same with the spare places that compiled functions expect."""
         x = np.zeros(self.problem.index.shape[0])
-        x[: len(self.scale)] = self.table.values[self.table.free] / self.scale
+        x[: len(self.scale)] = self.table.counted[self.table.free] / self.scale
         return jax.device_put(x, replicated(self.devices) if self.devices else None)
 
     def padded(self, x: Any) -> Array:
@@ -198,6 +198,19 @@ class Likelihood:
         likelihood._known = self.folds if self.frozen.cubes else ()
         likelihood.frozen = dataclasses.replace(self.frozen, by_energy=True)
         likelihood.__dict__.pop("_built", None)
+        return likelihood
+
+    def every_bin(self) -> Likelihood:
+        """Return the same likelihood with every bin of cubes inside the masks kept by itself, with counts or without.
+
+        Fits need only those with counts; whoever draws other counts, or asks what to expect, needs all.
+        """
+        likelihood = copy.copy(self)
+        likelihood._known = ()
+        cubes = {i: dataclasses.replace(cube, every_bin=True) for i, cube in self.frozen.cubes.items()}
+        likelihood.frozen = dataclasses.replace(self.frozen, cubes=cubes)
+        if cubes:
+            likelihood.__dict__.pop("_built", None)
         return likelihood
 
     def on_devices(self, devices: Sequence[Any] | None = None) -> Likelihood:
@@ -247,7 +260,7 @@ class Likelihood:
 
     def _spread(self, per_bucket: Sequence[Any]) -> dict[str, np.ndarray]:
         out: dict[int, np.ndarray] = {}
-        for members, values in zip(self.frozen.members, per_bucket):
+        for bucket, members, values in zip(self.frozen.buckets, self.frozen.members, per_bucket):
             rows = np.asarray(values)
             for number, (row, i) in enumerate(zip(rows, members)):
                 out[i] = row[: (size := self.frozen.sizes[i])]
@@ -336,6 +349,44 @@ class Likelihood:
             likelihood = result.likelihood
         message = f"a source keeps leaving its cutout; {result.message}"
         return dataclasses.replace(result, success=False, message=message)
+
+    def asimov(self) -> Likelihood:
+        """Return the likelihood of the data that its models expect, at their values; see `gjax.simulate`."""
+        from gjax.simulate import asimov_datasets
+
+        return Likelihood(asimov_datasets(self), self.models)
+
+    def simulate(self, key: Array) -> Likelihood:
+        """Return the likelihood of data drawn around what its models expect, at their values; see `gjax.simulate`.
+
+        Parameters
+        ----------
+        key
+            Random key, e.g. ``jax.random.key(0)``; the same key gives the same data.
+        """
+        from gjax.simulate import simulate_datasets
+
+        return Likelihood(simulate_datasets(self, key), self.models)
+
+    def toys(self, key: Array, n: int) -> Any:
+        """Return many simulated data as arrays, ``toys.fit()`` of which fits all in batches; see `gjax.simulate.Toys`.
+
+        Parameters
+        ----------
+        key
+            Random key.
+        n
+            Number of toys.
+        """
+        from gjax.simulate import draw_toys
+
+        return draw_toys(self, key, n)
+
+    def forecast(self) -> Any:
+        """Return what data would tell about the free parameters, at their values; see `gjax.forecast.Forecast`."""
+        from gjax.forecast import forecast
+
+        return forecast(self)
 
     def sample(self, key: Array, **options: Any) -> Posterior:
         """Sample the posterior with NUTS, from the best fit in whitened coordinates.

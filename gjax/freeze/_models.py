@@ -14,6 +14,7 @@ from gjax.freeze._colours import colour_columns
 from gjax.freeze._cubes import CubeBins, cube_bins
 from gjax.freeze._datasets import FrozenDatasets, cube_bucket, ladder
 from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds, place_folds
+from gjax.freeze._temporal import temporal_factors
 from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
 from gjax.models import InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.parameters import ParameterTable
@@ -33,15 +34,18 @@ def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[Sk
     kinds: dict[Any, list[tuple[SkyModel, Any]]] = {}
     for model, skeleton in zip(models, skeletons):
         if isinstance(model, SkyModel):
-            leaves, structure = jax.tree_util.tree_flatten((skeleton.spectral_model, skeleton.spatial_model))
+            leaves, structure = jax.tree_util.tree_flatten(
+                (skeleton.spectral_model, skeleton.spatial_model, skeleton.temporal_model)
+            )
             key = (structure, tuple(np.shape(leaf) for leaf in leaves), fold_method(model), model.apply_irf)
             kinds.setdefault(key, []).append((model, skeleton))
     return list(kinds.values())
 
 
 def _group(
-    found: list[tuple[SkyModel, Any]], names: Sequence[str], frozen: FrozenDatasets, folds: Any, placed: Any
+    found: list[tuple[SkyModel, Any]], datasets: Sequence[Any], frozen: FrozenDatasets, folds: Any, placed: Any
 ) -> SourceGroup:
+    names = [str(dataset.name) for dataset in datasets]
     sees = folds.sees if folds else [1.0 for _ in frozen.members]
     applies = tuple(
         np.array([[float(applies_to(model, names[i])) for i in members] for model, _ in found]) * seen
@@ -49,7 +53,7 @@ def _group(
     )
     spectral = stack_trees([skeleton.spectral_model for _, skeleton in found])
     spatial = stack_trees([skeleton.spatial_model for _, skeleton in found]) if folds else None
-    return SourceGroup(spectral, spatial, applies, placed)
+    return SourceGroup(spectral, spatial, applies, placed, temporal_factors(found, datasets, frozen))
 
 
 def _nuisance(
@@ -139,7 +143,7 @@ def build_problem(
     widths = [bucket.energy_bin.shape[1] if isinstance(bucket, AbstractCubes) else 0 for bucket in buckets]
     none = tuple(None for _ in frozen.members)
     placed = [none if made is None else place_folds(made, bins, widths, frozen) for made in folds]
-    groups = [_group(found, names, frozen, made, at) for found, made, at in zip(kinds, folds, placed)]
+    groups = [_group(found, datasets, frozen, made, at) for found, made, at in zip(kinds, folds, placed)]
     index: Any = free_index(table.free)
     scale = _nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None
     exposure = _nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None

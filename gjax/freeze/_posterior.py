@@ -193,7 +193,8 @@ def sample_posterior(
     x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1)[:, :n_samples] for i in range(3))
     names = likelihood.free_names
     units = dict(zip(likelihood.table.names, likelihood.table.units))
-    samples = {name: x[:, :, i] * likelihood.scale[i] for i, name in enumerate(names)}
+    origins = likelihood.table.origins[likelihood.table.free]
+    samples = {name: x[:, :, i] * likelihood.scale[i] + origins[i] for i, name in enumerate(names)}
     return Posterior(
         samples, {name: units[name] for name in names}, int(diverging.sum()), int(steps.sum()), result, complete
     )

@@ -213,7 +213,7 @@ class FitResult:
         if values is None:
             held_at = self.x[i] + np.linspace(-n_sigma, n_sigma, n_values) * sigma
         else:
-            held_at = np.atleast_1d(to_canonical(values, unit, name)) / scale
+            held_at = (np.atleast_1d(to_canonical(values, unit, name)) - self._origin(i)) / scale
         direction = self.x_covariance[:, i] / self.x_covariance[i, i]
         starts = self.x + (held_at - self.x[i])[:, None] * direction
         held = np.zeros(starts.shape, bool)
@@ -225,7 +225,7 @@ class FitResult:
         )
         good = (np.asarray(minimum.status) == CONVERGED)[: len(starts)]
         statistic = np.asarray(minimum.statistic)[: len(starts)]
-        return Profile(self.free_names[i], unit, held_at * scale, statistic, good, self.total_stat)
+        return Profile(self.free_names[i], unit, held_at * scale + self._origin(i), statistic, good, self.total_stat)
 
     def _crossings(self, directions: np.ndarray, held: np.ndarray, level: float) -> Any:
         # rays are filled up to a multiple of 8: one error, all errors and a limit are one program
@@ -264,7 +264,7 @@ class FitResult:
         i = self.position(name)
         width = np.sqrt(self.x_covariance[i, i])
         end = self._crossings((self.x_covariance[:, i] / width)[None], (np.arange(len(self.x)) == i)[None], n_sigma**2)
-        return float((self.x[i] + end.distance[0] * width) * self.likelihood.scale[i])
+        return float((self.x[i] + end.distance[0] * width) * self.likelihood.scale[i]) + self._origin(i)
 
     def contour(self, x: str, y: str, *, n_sigma: float = 1.0, n_points: int = 32) -> Contour:
         """Return a contour of two parameters: the joint region of probability ``chi2(2).cdf(n_sigma**2)``.
@@ -293,7 +293,12 @@ class FitResult:
         points = (self.x + np.asarray(end.distance)[:, None] * full) * self._padded_scale()
         units = self.table.units[self.one(x)], self.table.units[self.one(y)]
         names = self.free_names[i], self.free_names[j]
-        return Contour(names, units, points[:, i], points[:, j], n_sigma**2, bool(np.all(end.reached)))
+        across, up = points[:, i] + self._origin(i), points[:, j] + self._origin(j)
+        return Contour(names, units, across, up, n_sigma**2, bool(np.all(end.reached)))
+
+    def _origin(self, i: int) -> float:
+        """Return what the free vector counts a parameter from: 0, but for dates."""
+        return float(self.table.origins[self.table.free][i])
 
     def _padded_scale(self) -> np.ndarray:
         return np.concatenate([self.likelihood.scale, np.ones(len(self.x) - self.n_free)])
@@ -311,7 +316,7 @@ class FitResult:
         skeletons, table = self.models.freeze_tree()
         self.models[source]  # a name that does not exist is an error that lists those that do
         skeleton = skeletons[self.models.names.index(source)].spectral_model
-        theta = jax.device_put(table.values)
+        theta = jax.device_put(table.counted)
         index, scale = jax.device_put(np.flatnonzero(table.free)), jax.device_put(self.likelihood.scale)
 
         def of_x(x: Any) -> Any:
@@ -414,7 +419,7 @@ def fit_result(likelihood: Likelihood, minimum: Minimum, covariance: Any, is_pos
     x = np.asarray(minimum.x)
     covariance = np.asarray(covariance)
     values, errors = likelihood.table.values.copy(), np.zeros(likelihood.table.size)
-    values[free] = x[:n] * likelihood.scale
+    values[free] = x[:n] * likelihood.scale + likelihood.table.origins[free]
     errors[free] = np.sqrt(np.diag(covariance)[:n]) * likelihood.scale
     lower, upper = likelihood.table.bounds
     messages = ["the gradient vanishes" if status == CONVERGED else _REASONS[status]]

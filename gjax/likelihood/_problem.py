@@ -59,12 +59,16 @@ class SourceGroup(eqx.Module):
         One array per bucket, shape (sources, datasets): 1 where the source shines on the dataset.
     folds
         Per bucket of cubes what the source needs of each dataset, leaves of shape (sources, datasets, ...); else None.
+    temporal
+        Per bucket the temporal model with index slots, and the times of the datasets, leaves of shape (sources,
+        datasets, ...); None for sources that are constant.
     """
 
     skeleton: Any
     spatial: Any
     applies: tuple[Array, ...]
     folds: tuple[CubeFold | FixedFold | None, ...]
+    temporal: tuple[tuple[Any, Any], ...] | None = None
 
 
 class Problem(eqx.Module):
@@ -116,28 +120,54 @@ def _nuisances(problem: Problem, number: int, theta: Array) -> tuple[Array, Arra
     return extended[problem.energy_scale[number]], extended[problem.exposure_norm[number]]
 
 
+def _in_time(flux: Array, temporal: Any, energy: Array, theta: Array) -> Array:
+    """Return the flux, shape (datasets, energies), times the mean of a temporal model in the times of each dataset.
+
+    Parameters
+    ----------
+    flux
+        Of a constant source.
+    temporal
+        The temporal model with index slots, and the times; None for a constant source.
+    energy
+        Energies [TeV] of the flux, or the edges of its bins, in whose logarithmic middles the model is evaluated.
+    theta
+        All parameters.
+    """
+    if temporal is None:
+        return flux
+    model, times = fill(temporal[0], theta), temporal[1]
+    if not model.is_energy_dependent:
+        return flux * model.average(times)[:, None]
+    is_binned = energy.shape[1] > flux.shape[1]
+    return flux * model.average(times, jnp.sqrt(energy[:, :-1] * energy[:, 1:]) if is_binned else energy)
+
+
 def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, order: int | None) -> Array:
     """Return the prediction of every source of a group for one bucket, shape (sources, datasets, bins)."""
     bucket: Any = problem.buckets[number]
     has_nuisances = problem.energy_scale is not None
     z, norm = _nuisances(problem, number, theta) if has_nuisances else (None, None)
 
-    def fold(model: Any) -> Array:
+    def fold(model: Any, temporal: Any) -> Array:
         if isinstance(bucket, AbstractFluxPointSets):
             if z is None:
-                return bucket.fold(model.evaluate(bucket.energy))
+                return bucket.fold(_in_time(model.evaluate(bucket.energy), temporal, bucket.energy, theta))
             # a stretched energy axis: dN/dE(E / (1 + z)) / (1 + z)
-            return bucket.fold(model.evaluate(bucket.energy / (1 + z)[:, None]) / (1 + z)[:, None])
+            energy = bucket.energy / (1 + z)[:, None]
+            return bucket.fold(_in_time(model.evaluate(energy) / (1 + z)[:, None], temporal, energy, theta))
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
-        return fold_spectrum(model.integrate(edges[:, :-1], edges[:, 1:]), bucket.exposure, bucket.edisp)
+        flux = _in_time(model.integrate(edges[:, :-1], edges[:, 1:]), temporal, edges, theta)
+        return fold_spectrum(flux, bucket.exposure, bucket.edisp)
 
-    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> Array:
+    def one(skeleton: Any, spatial: Any, temporal: Any, applies: Array, folds: Any) -> Array:
         factor = applies if norm is None else norm * applies
         model = fill(skeleton, theta)
         if not isinstance(bucket, AbstractCubes):
-            return fold(model) * factor[:, None]
+            return fold(model, temporal) * factor[:, None]
         edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
         flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+        flux = _in_time(flux, temporal, edges, theta)
         if isinstance(folds, FixedFold):
             return over_datasets(fixed_bins, folds, flux, bucket.sums)
         model = {"spatial": fill(spatial, theta), "changes": _changes(spatial, folds)}
@@ -147,7 +177,9 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
     if isinstance(bucket, AbstractCubes) and folds is None:
         return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
     axes = None if folds is None else fold_axes(folds)
-    return jax.vmap(one, in_axes=(0, 0, 0, axes))(group.skeleton, group.spatial, group.applies[number], folds)
+    temporal = None if group.temporal is None else group.temporal[number]
+    parts = group.skeleton, group.spatial, temporal, group.applies[number], folds
+    return jax.vmap(one, in_axes=(0, 0, 0, 0, axes))(*parts)
 
 
 def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array) -> tuple[Array, Array | None] | None:
@@ -178,18 +210,21 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
         return None
     axes = fold_axes(folds)
 
-    def one(skeleton: Any, spatial: Any, applies: Array, folds: Any) -> tuple[Array, Array | None]:
+    def one(skeleton: Any, spatial: Any, temporal: Any, applies: Array, folds: Any) -> tuple[Array, Array | None]:
         edges, factor = bucket.edges, applies
         if problem.energy_scale is not None:
             z, norm = _nuisances(problem, number, theta)
             edges, factor = scaled_edges(edges, z), norm * applies
         flux = fill(skeleton, theta).integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+        flux = _in_time(flux, temporal, edges, theta)
         if isinstance(folds, FixedFold):
             return flux, None
         model = fill(spatial, theta)
         return flux, jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
 
-    return jax.vmap(one, in_axes=(0, 0, 0, axes))(group.skeleton, group.spatial, group.applies[number], folds)
+    temporal = None if group.temporal is None else group.temporal[number]
+    parts = group.skeleton, group.spatial, temporal, group.applies[number], folds
+    return jax.vmap(one, in_axes=(0, 0, 0, 0, axes))(*parts)
 
 
 def _changes(spatial: Any, folds: CubeFold) -> Any:

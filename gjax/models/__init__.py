@@ -64,3 +64,16 @@ from gjax.models._spectral_face import panel_edges as panel_edges
 from gjax.models._template import TemplateSpectralModel as TemplateSpectralModel
 from gjax.models._template import create_fermi_isotropic_diffuse_model as create_fermi_isotropic_diffuse_model
 from gjax.models._template_nd import TemplateNDSpectralModel as TemplateNDSpectralModel
+from gjax.models._temporal import AbstractTemporalModel as AbstractTemporalModel
+from gjax.models._temporal import temporal_model_class as temporal_model_class
+from gjax.models._temporal import temporal_models as temporal_models
+from gjax.models._temporal_dataset import DatasetNormTemporalModel as DatasetNormTemporalModel
+from gjax.models._temporal_phase import TemplatePhaseCurveTemporalModel as TemplatePhaseCurveTemporalModel
+from gjax.models._temporal_pulse import GeneralizedGaussianTemporalModel as GeneralizedGaussianTemporalModel
+from gjax.models._temporal_simple import ConstantTemporalModel as ConstantTemporalModel
+from gjax.models._temporal_simple import ExpDecayTemporalModel as ExpDecayTemporalModel
+from gjax.models._temporal_simple import GaussianTemporalModel as GaussianTemporalModel
+from gjax.models._temporal_simple import LinearTemporalModel as LinearTemporalModel
+from gjax.models._temporal_simple import PowerLawTemporalModel as PowerLawTemporalModel
+from gjax.models._temporal_simple import SineTemporalModel as SineTemporalModel
+from gjax.models._temporal_template import LightCurveTemplateTemporalModel as LightCurveTemplateTemporalModel

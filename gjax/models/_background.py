@@ -218,7 +218,7 @@ class TemplateNPredModel(eqx.Module):
     def filled(self) -> Any:
         """Return the model with its parameter values as arrays, ready for `evaluate`."""
         skeleton, table = freeze_tree(self)
-        return fill(skeleton, jnp.asarray(table.values))
+        return fill(skeleton, jnp.asarray(table.counted))
 
 
 def check_factor(model: Any, owner: str) -> None:

@@ -17,6 +17,7 @@ from gjax.models._spatial import AbstractSpatialModel, spatial_model_class
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import declared_parameters, spectral_model_class
+from gjax.models._temporal import temporal_model_class
 from gjax.parameters import Affine, Parameter, prior_from_dict
 from gjax.units import equal_units
 
@@ -38,7 +39,7 @@ _PARAMETER_KEYS = (
     "scale_method",
 )
 _COMPONENT_KEYS = {
-    "SkyModel": ("name", "type", "spectral", "spatial", "datasets_names", "apply_irf"),
+    "SkyModel": ("name", "type", "spectral", "spatial", "temporal", "datasets_names", "apply_irf"),
     "FoVBackgroundModel": ("name", "type", "spectral", "spatial", "parameters", "datasets_names"),
     "TemplateNPredModel": ("name", "type", "spectral", "filename", "datasets_names"),
     "InstrumentModel": ("name", "type", "parameters", "datasets_names"),
@@ -257,6 +258,23 @@ def _norms_of_nodes(rows: Any, where: str) -> Any:
     return [{"name": "norms", "value": [row.get("value") for row in rows], "axes": axes, **rest[0]}]
 
 
+def _temporal_from_dict(data: Any, where: str, links: _Links) -> Any:
+    if not isinstance(data, Mapping) or "type" not in data:
+        raise ConfigError(f"{where}: expected a mapping with a 'type'")
+    try:
+        cls = temporal_model_class(data["type"])
+    except KeyError as error:
+        raise ConfigError(f"{where}.type: {error.args[0]}") from error
+    _check_keys(data, ("type", "parameters", "scale", *cls.file_keys()), where)
+    rows = _Rows(data.get("parameters") or [], where, cls.__name__, links)
+    fields = {key: data[key] for key in (*cls.file_keys(), "scale") if data.get(key) is not None}
+    try:
+        return cls.from_file(fields, rows)
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        raise ConfigError(message if message.startswith(where) else f"{where}: {message}") from error
+
+
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and np.isnan(value)
 
@@ -273,7 +291,10 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
     spatial = component.get("spatial")
     shape = None if spatial is None else _spatial_from_dict(spatial, f"{where}.spatial", links)
     if kind == "SkyModel":
-        return SkyModel(spectrum, shape, name, names, apply_irf=component.get("apply_irf") or {})
+        temporal = component.get("temporal")
+        in_time = None if temporal is None else _temporal_from_dict(temporal, f"{where}.temporal", links)
+        apply_irf = component.get("apply_irf") or {}
+        return SkyModel(spectrum, shape, name, names, apply_irf=apply_irf, temporal_model=in_time)
     if kind == "TemplateNPredModel":
         if "filename" not in component:
             raise ConfigError(f"{where}: no filename given")

@@ -6,6 +6,7 @@ from typing import Any
 
 from gjax.models._spatial import spatial_models
 from gjax.models._spectral import declared_parameters, spectral_models
+from gjax.models._temporal import temporal_models
 
 __all__ = ["list"]
 
@@ -16,7 +17,7 @@ def list(kind: str | None = None) -> Any:
     Parameters
     ----------
     kind
-        "spectral" or "spatial"; None for all.
+        "spectral", "spatial" or "temporal"; None for all.
 
     Raises
     ------
@@ -32,7 +33,11 @@ def list(kind: str | None = None) -> Any:
     """
     from astropy.table import Table
 
-    kinds: dict[str, dict[str, type[Any]]] = {"spectral": dict(spectral_models()), "spatial": dict(spatial_models())}
+    kinds: dict[str, dict[str, type[Any]]] = {
+        "spectral": dict(spectral_models()),
+        "spatial": dict(spatial_models()),
+        "temporal": dict(temporal_models()),
+    }
     if kind is not None and kind not in kinds:
         raise ValueError(f"kind: expected one of {', '.join(kinds)}, got {kind!r}")
     rows = []

@@ -37,7 +37,7 @@ class AbstractModelPart(eqx.Module):
     def filled(self) -> Any:
         """Return the part with its parameter values as arrays."""
         skeleton, table = freeze_tree(self)
-        return fill(skeleton, jnp.asarray(table.values))
+        return fill(skeleton, jnp.asarray(table.counted))
 
     def file_parameters(self) -> dict[str, Any]:
         """Return the parameters of a model file."""

@@ -14,6 +14,7 @@ from gjax.errors import UnitError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel, as_names
 from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
+from gjax.models._temporal import AbstractTemporalModel
 from gjax.parameters import (
     AbstractPrior,
     Affine,
@@ -43,7 +44,7 @@ _RESPONSES = ("exposure", "psf", "edisp")
 
 
 class SkyModel(eqx.Module):
-    """A source: a spectrum, a shape on the sky, and a name.
+    """A source: a spectrum, a shape on the sky, how it varies with time, and a name.
 
     Parameters
     ----------
@@ -58,11 +59,15 @@ class SkyModel(eqx.Module):
     apply_irf
         Which responses act on the source, e.g. ``{"psf": False, "edisp": False}`` for a template that was made of
         counts; the default is all.
+    temporal_model
+        How the flux varies with time; None for a constant source. In a fit the spectrum is multiplied with the mean
+        over the good time intervals of each dataset.
 
     Raises
     ------
     TypeError
-        If ``spectral_model`` is not a spectral model, or ``spatial_model`` no spatial one.
+        If ``spectral_model`` is not a spectral model, ``spatial_model`` no spatial or ``temporal_model`` no temporal
+        one.
 
     Examples
     --------
@@ -76,6 +81,7 @@ class SkyModel(eqx.Module):
     name: str = eqx.field(static=True, default="source")
     datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=as_names)
     apply_irf: Any = eqx.field(static=True, default=(), converter=_as_pairs, kw_only=True)
+    temporal_model: AbstractTemporalModel | None = eqx.field(default=None, kw_only=True)
 
     def __check_init__(self) -> None:
         if not isinstance(self.spectral_model, AbstractSpectralModel):
@@ -85,6 +91,10 @@ class SkyModel(eqx.Module):
         if not isinstance(self.spatial_model, AbstractSpatialModel | None):
             raise TypeError(
                 f"SkyModel.spatial_model: expected a spatial model, got {type(self.spatial_model).__name__}"
+            )
+        if not isinstance(self.temporal_model, AbstractTemporalModel | None):
+            raise TypeError(
+                f"SkyModel.temporal_model: expected a temporal model, got {type(self.temporal_model).__name__}"
             )
         is_flux = "TeV" in getattr(self.spatial_model, "unit", "")
         if self.spectral_model.unit == "" and not is_flux:
@@ -390,7 +400,12 @@ def _parameter_of(table: ParameterTable, pattern: str) -> Parameter:
 
 def _row(table: ParameterTable) -> list[str]:
     rows = zip(table.names, table.values, table.errors, table.units, table.free)
-    return [f"  {n:<32} {v: .4e} ± {e:.1e} {u}{'' if f else '  (frozen)'}" for n, v, e, u, f in rows]
+    return [f"  {n:<32} {_text(v, e)} ± {e:.1e} {u}{'' if f else '  (frozen)'}" for n, v, e, u, f in rows]
+
+
+def _text(value: float, error: float) -> str:
+    """Return a value with the digits that its error leaves, such as those of a date."""
+    return f"{value: .4f}" if value > 10_000 and not error > value * 1e-4 else f"{value: .4e}"
 
 
 def parameter_qtable(table: ParameterTable) -> Any:

@@ -102,7 +102,7 @@ class AbstractSpatialModel(eqx.Module):
     def filled(self) -> Any:
         """Return the model with its parameter values as arrays, ready for `evaluate`."""
         skeleton, table = freeze_tree(self)
-        return fill(skeleton, jnp.asarray(table.values))
+        return fill(skeleton, jnp.asarray(table.counted))
 
     @property
     def parameters(self) -> dict[str, Any]:

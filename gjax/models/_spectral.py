@@ -84,7 +84,7 @@ class AbstractSpectralModel(eqx.Module):
     def filled(self) -> AbstractSpectralModel:
         """Return the model with its parameter values as arrays, ready for `evaluate`."""
         skeleton, table = freeze_tree(self)
-        return fill(skeleton, jnp.asarray(table.values))
+        return fill(skeleton, jnp.asarray(table.counted))
 
     @property
     def parameters(self) -> dict[str, Any]:

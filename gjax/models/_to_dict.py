@@ -17,6 +17,7 @@ from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
+from gjax.models._temporal import AbstractTemporalModel
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
 __all__ = ["models_to_dict", "parameter_fields"]
@@ -142,6 +143,15 @@ def _one_row_per_node(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": f"norm_{k}", "value": value, **rest} for k, value in enumerate(rows[0]["value"])]
 
 
+def _temporal_to_dict(model: AbstractTemporalModel, labels: _Labels) -> dict[str, Any]:
+    fields = type(model).__dataclass_fields__
+    rows = []
+    for name, leaf in model.file_parameters().items():
+        options = getattr(fields[name].metadata.get("converter"), "options", {})
+        rows.append(_parameter_to_dict(name, leaf, labels, options))
+    return {"type": type(model).__name__, "parameters": rows, "scale": model.scale} | model.file_fields()
+
+
 def _filename(model: Any, where: str) -> str:
     if model.filename is None:
         raise ConfigError(f"model {where!r}: a template without a file; write the map and give its filename")
@@ -155,6 +165,8 @@ def _component(model: Any, labels: _Labels) -> dict[str, Any]:
     if getattr(model, "spatial_model", None) is not None:
         data["spatial"] = _spatial_to_dict(model.spatial_model, labels, model.name)
     if isinstance(model, SkyModel):
+        if model.temporal_model is not None:
+            data["temporal"] = _temporal_to_dict(model.temporal_model, labels)
         if not all(dict(model.apply_irf).values()):
             data["apply_irf"] = dict(model.apply_irf)
     elif isinstance(model, TemplateNPredModel):

@@ -48,6 +48,10 @@ class Parameter:
         A name for links in model files.
     error
         Standard deviation from a fit (NaN before).
+    origin
+        What is subtracted before the value goes into compiled functions, which would lose the digits of a date in
+        single precision; "own" is the value itself. The default is 0, and the whole days of a date (a scalar in days
+        beyond 10 000, such as a modified Julian date). Models that take such a value count from its origin.
 
     Raises
     ------
@@ -78,6 +82,7 @@ class Parameter:
     axes: Mapping[str, Sequence[str]] | None = None
     label: str | None = None
     error: Any = math.nan
+    origin: Any = None
     name: dataclasses.InitVar[str] = "parameter"
 
     def __post_init__(self, name: str) -> None:
@@ -98,6 +103,8 @@ class Parameter:
         elif np.ndim(value):
             raise ValueError(f"{name}: an array value needs named axes, e.g. axes={{'obs': [...]}}")
         put("value", value)
+        origin = value if self.origin == "own" else self.origin
+        put("origin", _whole_days(value, self.unit) if origin is None else float(origin))
         put(
             "min",
             -math.inf if self.min is None or _is_nan(self.min) else to_canonical(self.min, self.unit, f"{name}.min"),
@@ -146,6 +153,11 @@ class Parameter:
                 f"{head},{axis}-{label}" if head else f"{axis}-{label}" for head in suffixes for label in labels
             ]
         return [f"[{suffix}]" for suffix in suffixes]
+
+
+def _whole_days(value: Any, unit: str) -> float:
+    """Return the whole days of a date; 0 for every other value."""
+    return float(math.floor(value)) if unit == "d" and np.ndim(value) == 0 and value > 10_000 else 0.0
 
 
 def _unit_of(value: Any, name: str) -> str:
@@ -198,6 +210,11 @@ class Affine:
         """The value that follows from the source."""
         return self.factor * self.source.value + self.offset
 
+    @property
+    def origin(self) -> float:
+        """What compiled functions count the value from: the whole days of a date, else 0."""
+        return _whole_days(self.value, self.source.unit)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Expression:
@@ -228,6 +245,11 @@ class Expression:
     def value(self) -> Any:
         """The value that follows from the sources."""
         return self.function(*(source.value for source in self.sources))
+
+    @property
+    def origin(self) -> float:
+        """What compiled functions count the value from: 0."""
+        return 0.0
 
 
 class _ToParameter:

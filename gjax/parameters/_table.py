@@ -204,6 +204,16 @@ class ParameterTable:
         return self._spread(lambda p: p.value)
 
     @functools.cached_property
+    def origins(self) -> np.ndarray:
+        """What compiled functions count every entry from, see `Parameter`: zeros, but for dates."""
+        return self._spread(lambda p: p.origin)
+
+    @functools.cached_property
+    def counted(self) -> np.ndarray:
+        """The flat vector of compiled functions: the values, counted from their origins."""
+        return self.values - self.origins
+
+    @functools.cached_property
     def errors(self) -> np.ndarray:
         """Standard deviations known so far."""
         return self._spread(lambda p: p.error)
@@ -226,7 +236,7 @@ class ParameterTable:
     @functools.cached_property
     def scales(self) -> np.ndarray:
         """Step size of every entry: as declared, else the power of ten of the value or its error, else 1."""
-        size = np.fmax(np.abs(self.values), self.errors)
+        size = np.fmax(np.abs(self.counted), self.errors)
         good = np.isfinite(size) & (size > 0)
         power = np.where(good, 10.0 ** np.floor(np.log10(np.where(good, size, 1.0))), 1.0)
         declared = self._spread(lambda p: math.nan if p.scale is None else p.scale)
@@ -260,11 +270,12 @@ class ParameterTable:
         rows: Any = None
         if any(p.prior is not None for p in self.parameters):
             rows = np.array([p.row() if p else (0.0, 1.0, 0.5) for p in self.priors], dtype=float).reshape(-1, 3)
+            rows = _counted_priors(rows, self.priors, self.origins)
             kinds = np.array([p.kind if p else 0 for p in self.priors], dtype=np.int32)
-        value: Any = self.values
+        value: Any = self.counted
         lower: Any
         upper: Any
-        lower, upper = self.bounds
+        lower, upper = (bound - self.origins for bound in self.bounds)
         scale: Any = self.scales
         table: FrozenTable = jax.device_put(FrozenTable(value, lower, upper, scale, kinds, rows))
         return table
@@ -281,6 +292,18 @@ class ParameterTable:
                 fields["error"] = error if error.ndim else float(error)
             changes[id(old)] = old.replace(**fields)
         return changes
+
+
+def _counted_priors(rows: np.ndarray, priors: list[Any], origins: np.ndarray) -> np.ndarray:
+    """Return the numbers of priors on values that are counted from their origins."""
+    if not origins.any():
+        return rows
+    for row, prior, origin in zip(rows, priors, origins):
+        if prior is not None and origin:
+            if prior.tag in ("loguniform", "lognormal"):
+                raise ValueError(f"{type(prior).__name__}: a date has no logarithm; give another prior")
+            row[: 2 if prior.tag == "uniform" else 1] -= origin
+    return rows
 
 
 def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, ParameterTable]:
@@ -320,9 +343,9 @@ def freeze_tree(tree: Any, names: Iterable[str] | None = None) -> tuple[Any, Par
         if isinstance(leaf, Parameter):
             return slot(leaf)
         if isinstance(leaf, Affine):
-            return slot(leaf.source, leaf.factor, leaf.offset)
+            return slot(leaf.source, leaf.factor, leaf.factor * leaf.source.origin + leaf.offset - leaf.origin)
         if isinstance(leaf, Expression):
-            return ExpressionSlot(leaf.function, tuple(slot(source) for source in leaf.sources))
+            return ExpressionSlot(leaf.function, tuple(slot(source, 1.0, source.origin) for source in leaf.sources))
         return leaf
 
     return jax.tree_util.tree_map(place, tree, is_leaf=_is_declared), table

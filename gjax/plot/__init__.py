@@ -77,3 +77,5 @@ from gjax.plot.style import new_axes as new_axes
 from gjax.plot.style import new_figure as new_figure
 from gjax.plot.style import save as save
 from gjax.plot.style import style as style
+from gjax.plot.temporal import plot_phasogram as plot_phasogram
+from gjax.plot.temporal import plot_temporal_model as plot_temporal_model
