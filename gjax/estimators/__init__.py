@@ -2,6 +2,7 @@
 
 from gjax.estimators._inputs import estimate_exposure_reco_energy as estimate_exposure_reco_energy
 from gjax.estimators.asmooth import ASmoothMapEstimator as ASmoothMapEstimator
+from gjax.estimators.blocks import bayesian_blocks as bayesian_blocks
 from gjax.estimators.excess import ExcessMapEstimator as ExcessMapEstimator
 from gjax.estimators.flux_maps import FluxMaps as FluxMaps
 from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimator
@@ -19,3 +20,13 @@ from gjax.estimators.profile_regions import (
 from gjax.estimators.regularized import RegularizedFluxPointsEstimator as RegularizedFluxPointsEstimator
 from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
 from gjax.estimators.ts_map import TSMapEstimator as TSMapEstimator
+from gjax.estimators.variability import compute_lightcurve_chisq as compute_lightcurve_chisq
+from gjax.estimators.variability import (
+    compute_lightcurve_discrete_correlation as compute_lightcurve_discrete_correlation,
+)
+from gjax.estimators.variability import compute_lightcurve_doublingtime as compute_lightcurve_doublingtime
+from gjax.estimators.variability import compute_lightcurve_fpp as compute_lightcurve_fpp
+from gjax.estimators.variability import compute_lightcurve_fvar as compute_lightcurve_fvar
+from gjax.estimators.variability import (
+    compute_lightcurve_structure_function as compute_lightcurve_structure_function,
+)

@@ -12,3 +12,9 @@ from gjax.stats._significance import correlated_significance as correlated_signi
 from gjax.stats._significance import li_ma_significance as li_ma_significance
 from gjax.stats.counts_statistic import CashCountsStatistic as CashCountsStatistic
 from gjax.stats.counts_statistic import WStatCountsStatistic as WStatCountsStatistic
+from gjax.stats.variability import compute_chisq as compute_chisq
+from gjax.stats.variability import compute_flux_doubling as compute_flux_doubling
+from gjax.stats.variability import compute_fpp as compute_fpp
+from gjax.stats.variability import compute_fvar as compute_fvar
+from gjax.stats.variability import discrete_correlation as discrete_correlation
+from gjax.stats.variability import structure_function as structure_function
