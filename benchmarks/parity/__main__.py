@@ -29,6 +29,7 @@ CASES = {
     "maps": "excess and TS maps, profiles and smoothing of the Crab cube, pixel by pixel, with Gammapy 2.1 at work",
     "simulate_cta": "sensitivity of CTA from its responses, beside Gammapy 2.1",
     "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
+    "pks2155_lightcurve": "light curves of the H.E.S.S. flares of PKS 2155-304, beside Gammapy 2.1",
     "emission": "models of particles at random parameters, beside naima 0.10",
     "models": "every spectral and spatial model at random parameters, beside Gammapy 2.1",
 }
