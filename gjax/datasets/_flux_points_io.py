@@ -32,7 +32,7 @@ REQUIRED = {
 SUFFIXES = ("", "_err", "_errn", "_errp", "_ul", "_sensitivity")
 EXTRA = (
     *("ts", "sqrt_ts", "npred", "npred_excess", "stat", "stat_null", "stat_scan", "norm_scan", "niter", "is_ul"),
-    *("counts", "success", "n_dof", "reason"),
+    *("counts", "success", "n_dof", "reason", "norm_ll"),
 )
 PER_DATASET = ("npred", "npred_excess", "counts")
 # log-likelihood columns of old files, which hold half of the statistic used here

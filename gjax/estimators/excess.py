@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gjax.datasets import MapDatasetOnOff
+from gjax.estimators._flags import first_flag
 from gjax.estimators._images import disc_sums
 from gjax.estimators._inputs import (
     MapInput,
@@ -121,9 +122,9 @@ class ExcessMapEstimator:
         Returns
         -------
         maps
-            "counts", "npred" (the same), "npred_excess", "ts", "sqrt_ts", "norm" and "norm_err" and what was selected;
-            NaN outside of the mask, and for the flux where there is no exposure. A dataset without exposure has norms
-            that are excess counts.
+            "counts", "npred" (the same), "npred_excess", "ts", "sqrt_ts", "norm", "norm_err", "flag" and what was
+            selected; NaN outside of the mask, and for the flux where there is no exposure: the flag says why, see
+            `FluxMaps.reasons`. A dataset without exposure has norms that are excess counts.
 
         Raises
         ------
@@ -143,11 +144,22 @@ class ExcessMapEstimator:
         seen = np.stack([mask[band].any(axis=0) for band in slices])
         sums = self._sums(given, mask, slices, kernel)
         maps = self._counts_maps(sums) | self._norms(given, mask, slices, kernel, sums)
+        flag = self._flags(given, maps, slices, seen)
         target = geom.to_image().to_cube([bands])
         new = type(given.dataset.counts).from_geom
         found = {name: new(target, data=np.where(seen, values, np.nan)) for name, values in maps.items()}
+        found["flag"] = new(target, data=flag)
         meta = {key: getattr(self, key) for key in ("n_sigma", "n_sigma_ul", "n_sigma_sensitivity")}
         return FluxMaps(found, self.spectral_model or default_spectrum(), given.dataset.gti, meta)
+
+    def _flags(self, given: MapInput, maps: dict[str, np.ndarray], slices: list[slice], seen: np.ndarray) -> np.ndarray:
+        """Return why pixels have no value, shape (band, lat, lon)."""
+        inside = np.stack([given.mask[band].any(axis=0) for band in slices])
+        lost = ~np.isfinite(maps["norm_err"]) & np.isfinite(maps["npred_excess"])
+        cases = {"masked": ~inside, "no_background": ~seen | ~np.isfinite(maps["npred_excess"]), "unexposed": lost}
+        if "norm_sensitivity" in maps:
+            cases["no_sensitivity"] = ~np.isfinite(maps["norm_sensitivity"])
+        return first_flag(seen.shape, **cases)
 
     def _sums(self, given: MapInput, mask: np.ndarray, slices: list[slice], kernel: np.ndarray) -> _Sums:
         def summed(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gjax.datasets import FluxPoints, reference_fluxes
+from gjax.estimators._flags import flag_texts
 
 __all__ = ["FluxMaps"]
 
@@ -155,6 +156,17 @@ class FluxMaps:
 
     # ---- other forms ----
 
+    def reasons(self) -> dict[str, int]:
+        """Return why pixels have no value or lack an error or limit, and how many (the map "flag" says which).
+
+        Raises
+        ------
+        KeyError
+            If there is no map "flag".
+        """
+        codes, number = np.unique(np.asarray(self["flag"].data, dtype=int), return_counts=True)
+        return {str(text): int(n) for text, n in zip(flag_texts(codes), number) if text}
+
     def copy(self, **changes: Any) -> FluxMaps:
         """Return the maps with some fields changed.
 
@@ -221,7 +233,9 @@ class FluxMaps:
         values = {name: np.asarray(m.data[..., y, x]) for name, m in self.maps.items() if m.data.ndim == 3}
         axis = self.energy_axis
         fluxes = reference_fluxes(self.reference_spectral_model, axis.center, axis.edges_min, axis.edges_max)
-        extra = {name: value for name, value in values.items() if not name.startswith("norm")}
+        extra = {name: value for name, value in values.items() if not name.startswith("norm") and name != "flag"}
+        if "flag" in values:
+            extra["reason"] = flag_texts(values["flag"])
         if "ts" in extra:
             extra["sqrt_ts"] = np.asarray(self["sqrt_ts"].data[..., y, x])
         return FluxPoints(

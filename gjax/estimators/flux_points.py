@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import math
 from typing import Any
 
 import jax
@@ -10,8 +12,10 @@ import numpy as np
 
 from gjax.datasets import FluxPoints
 from gjax.errors import FitError
+from gjax.estimators._bands import band_of_bins, cut_bins, energy_edges_of, lane_of_bins, reasons, snap_edges
 from gjax.estimators._lanes import Lanes, estimate
 from gjax.estimators._reoptimise import estimate_reoptimised
+from gjax.estimators._unified import require_spectra, unified_intervals
 from gjax.freeze import (
     FitResult,
     Likelihood,
@@ -25,6 +29,10 @@ from gjax.likelihood import AbstractCubes, AbstractFluxPointSets, OnOffCubes
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxPointsEstimator"]
+
+log = logging.getLogger(__name__)
+
+UL_METHODS = ("profile", "feldman-cousins")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +55,18 @@ class FluxPointsEstimator:
         Also re-optimise all free parameters that do not belong to the source (nuisances, other sources).
     norm_scan
         Norms at which the likelihood is scanned; the default is 11 values from 0.2 to 5.
+    ul_method
+        "profile": upper limits where the statistic has risen; "feldman-cousins": unified intervals of the same
+        confidence from toys (spectra only, other parameters held), with their lower ends in ``norm_ll``.
+    key
+        Random key of the toys.
+    n_toys
+        Number of toys per band and norm.
 
     Raises
     ------
     ValueError
-        If the edges do not increase, or lie outside the data.
+        If the edges do not increase, the method is unknown, or it lacks the key.
 
     Examples
     --------
@@ -66,11 +81,20 @@ class FluxPointsEstimator:
     n_sigma_ul: float = 2.0
     reoptimize: bool = False
     norm_scan: Any = None
+    ul_method: str = "profile"
+    key: Any = None
+    n_toys: int = 2000
 
     def __post_init__(self) -> None:
         edges = np.atleast_1d(to_canonical(self.energy_edges, "TeV", "energy_edges"))
         if len(edges) < 2 or not np.all(np.diff(edges) > 0) or edges[0] <= 0:
             raise ValueError(f"energy_edges: expected at least two increasing energies, got {edges.tolist()} TeV")
+        if self.ul_method not in UL_METHODS:
+            raise ValueError(f"ul_method: expected one of {', '.join(UL_METHODS)}, got {self.ul_method!r}")
+        if self.ul_method != "profile" and self.key is None:
+            raise ValueError("key: Feldman-Cousins limits are from toys, which need a random key")
+        if self.ul_method != "profile" and self.reoptimize:
+            raise ValueError("reoptimize: Feldman-Cousins limits hold the other parameters")
 
     @property
     def edges(self) -> np.ndarray:
@@ -107,7 +131,7 @@ class FluxPointsEstimator:
         -------
         points
             Norms on the source's spectrum with symmetric and asymmetric errors, upper limits, TS, likelihood scans,
-            counts and predicted counts per dataset, and ``success``; a band without data holds NaN.
+            counts and predicted counts per dataset, ``success``, and the ``reason`` why a band has no value or error.
 
         Raises
         ------
@@ -118,7 +142,11 @@ class FluxPointsEstimator:
             likelihood = likelihood.likelihood
         likelihood = likelihood.by_energy()
         source = self.source_of(likelihood)
+        if self.ul_method != "profile":
+            require_spectra(likelihood.problem.buckets)
         low, high = snap_edges(likelihood, self.edges)
+        for name, number in cut_bins(likelihood, low, high).items():
+            log.warning(f"dataset {name!r}: {number} bins lie across edges of the bands and are left out")
         lanes = make_lanes(likelihood, source, low, high)
         has_data = bands_with_data(lanes, len(low))
         bands, scan = jax.device_put(has_data), jax.device_put(self.scan)
@@ -127,56 +155,20 @@ class FluxPointsEstimator:
             values = estimate_reoptimised(likelihood, source, lanes, bands, scan, *sigmas)
         else:
             values = estimate(lanes, bands, scan, *sigmas)
-        return to_flux_points(likelihood, self, lanes, low, high, {key: np.asarray(v) for key, v in values.items()})
+        found = {key: np.asarray(v) for key, v in values.items()}
+        if self.ul_method != "profile":
+            found |= self._unified(lanes, found)
+        return to_flux_points(likelihood, self, lanes, low, high, found)
 
-
-def _axes(likelihood: Likelihood) -> dict[int, np.ndarray]:
-    found = {}
-    for i, dataset in enumerate(likelihood.datasets):
-        counts = getattr(dataset, "counts", None)
-        if counts is not None:
-            found[i] = counts.geom.axes["energy"].edges.to_value("TeV")
-    if not found:
-        raise FitError("flux points need datasets with counts")
-    return found
-
-
-def snap_edges(likelihood: Likelihood, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper ends of the bands, moved to the nearest edges of the first dataset's energy axis.
-
-    Raises
-    ------
-    ValueError
-        If no band is left inside the data.
-    """
-    axis = next(iter(_axes(likelihood).values()))
-    nearest = np.abs(np.log(edges[:, None] / axis)).argmin(axis=1)
-    snapped = axis[np.unique(nearest)]
-    if len(snapped) < 2 or edges[-1] <= axis[0] or edges[0] >= axis[-1]:
-        given = f"{edges[0]:g} to {edges[-1]:g} TeV"
-        raise ValueError(f"energy_edges: {given} leave no band; the data cover {axis[0]:g} to {axis[-1]:g} TeV")
-    return snapped[:-1], snapped[1:]
-
-
-def band_of_bins(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the band that holds each energy bin, or the number of bands."""
-    bottom, top = edges[:-1], edges[1:]
-    band = np.searchsorted(high, bottom * (1 + 1e-6), side="right")
-    safe = np.minimum(band, len(low) - 1)
-    inside = (band < len(low)) & (bottom >= low[safe] * (1 - 1e-6)) & (top <= high[safe] * (1 + 1e-6))
-    return np.where(inside, safe, len(low)).astype(np.int32)
-
-
-def lane_of_bins(
-    edges: np.ndarray, low: np.ndarray, high: np.ndarray, interval: int = 0, intervals: int = 1
-) -> np.ndarray:
-    """Return the lane of each energy bin of a dataset: bands of one interval of time after those of another.
-
-    The number of lanes stands for none.
-    """
-    band, n = band_of_bins(edges, low, high), len(low)
-    inside = (band < n) & (interval >= 0)
-    return np.where(inside, interval * n + band, n * intervals).astype(np.int32)
+    def _unified(self, lanes: Lanes, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return unified intervals in place of the profile limits."""
+        limit, good = np.nan_to_num(values["norm_ul"]), values["success"]
+        error = np.nan_to_num((values["norm_ul"] - values["norm"]) / self.n_sigma_ul)
+        start = np.where(error > 0, error, 1.0)
+        top = np.maximum(1.5 * limit, 5 * start)
+        level = math.erf(self.n_sigma_ul / math.sqrt(2))
+        low, high = unified_intervals(self.key, lanes, top, start, level, self.n_toys)
+        return {"norm_ul": np.where(good, high, np.nan), "norm_ll": np.where(good, low, np.nan)}
 
 
 def make_lanes(
@@ -207,7 +199,7 @@ def make_lanes(
     x = likelihood.start
     totals = compiled_prediction(problem, x)
     own = compiled_source_prediction(problem, x)[group]
-    axes = _axes(likelihood)
+    axes = energy_edges_of(likelihood)
     of_bins = {i: lane_of_bins(edges, low, high, where[i], intervals) for i, edges in axes.items()}
     signal: list[np.ndarray] = []
     rest: list[np.ndarray] = []
@@ -262,6 +254,11 @@ def _sum_bands(values: np.ndarray, lane: np.ndarray, n: int) -> np.ndarray:
     return out[:, :n]
 
 
+def bins_of_lanes(lanes: Lanes, n: int) -> np.ndarray:
+    """Return the number of bins in every band."""
+    return np.sum([np.bincount(np.asarray(lane).ravel(), minlength=n + 1)[:n] for lane in lanes.lane], axis=0)
+
+
 def bands_with_data(lanes: Lanes, n: int) -> np.ndarray:
     """Return which bands hold bins where the source is seen."""
     seen = [
@@ -296,7 +293,7 @@ def to_flux_points(
     counts = np.full((n, len(likelihood.datasets)), np.nan)
     excess, npred = counts.copy(), counts.copy()
     norm = np.append(np.nan_to_num(values["norm"]), 0.0)
-    background, axes = likelihood.npred_background(), _axes(likelihood)
+    background, axes = likelihood.npred_background(), energy_edges_of(likelihood)
     for bucket, signal, rest, lane, members in zip(
         lanes.buckets, lanes.signal, lanes.rest, lanes.lane, likelihood.frozen.members
     ):
@@ -321,8 +318,21 @@ def to_flux_points(
             counts[:, i] = _sum_bands(np.asarray(bucket.counts)[row : row + 1], here, n)[0]  # type: ignore[attr-defined]
             npred[:, i] += _sum_bands(known.reshape(1, -1), here[:, :size], n)[0]
     good = values["success"]
+    covered = [edges[[0, -1]] for edges in axes.values()]
     extra = {key: values[key] for key in ("ts", "stat", "stat_null", "stat_scan", "success")}
     extra["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
+    extra["reason"] = reasons(
+        values,
+        low,
+        high,
+        covered=(min(a[0] for a in covered), max(a[1] for a in covered)),
+        n_bins=bins_of_lanes(lanes, n),
+        seen=bands_with_data(lanes, n),
+        counts=np.nansum(counts, axis=1),
+        background=np.nansum(npred - excess, axis=1),
+    )
+    if "norm_ll" in values:
+        extra["norm_ll"] = values["norm_ll"]
     extra["norm_scan"] = np.broadcast_to(estimator.scan, (n, len(estimator.scan))).copy()
     extra["counts"] = counts
     extra["npred"] = np.where(good[:, None], npred, np.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 from astropy.table import QTable
 
 from gjax.datasets import FluxPoints, reference_fluxes
+from gjax.estimators._bands import energy_edges_of, reasons, snap_edges
 from gjax.estimators._inputs import default_spectrum, map_inputs
 from gjax.estimators._lanes import estimate
-from gjax.estimators.flux_points import bands_with_data, make_lanes, snap_edges
+from gjax.estimators.flux_points import bands_with_data, bins_of_lanes, make_lanes
 from gjax.units import attach_unit, to_canonical
 
 __all__ = ["FluxProfile", "FluxProfileEstimator"]
@@ -80,7 +82,7 @@ class FluxProfile:
             values = self.quantity(sed_type, suffix)
             if values is not None:
                 columns[sed_type + suffix] = values
-        for name in ("ts", "sqrt_ts", "counts", "npred", "npred_excess", "stat", "stat_null", "success"):
+        for name in ("ts", "sqrt_ts", "counts", "npred", "npred_excess", "stat", "stat_null", "success", "reason"):
             columns[name] = np.array([points.extra[name] for points in self.points])
         level = float(chi2.cdf(self.points[0].meta["n_sigma_ul"] ** 2, 1))
         return QTable(columns, meta={"SED_TYPE": sed_type, "UL_CONF": level})
@@ -154,8 +156,8 @@ class FluxProfileEstimator:
         Returns
         -------
         profile
-            NaN and ``success`` False where a region holds no bins of the data, or is not completely on a map (which is
-            also logged).
+            NaN, ``success`` False and a ``reason`` where a region holds no bins of the data, or is not completely on a
+            map (which is also logged).
 
         Raises
         ------
@@ -167,6 +169,7 @@ class FluxProfileEstimator:
 
         inputs = map_inputs(data, models)
         spectra, region_of = [], []
+        off_map: dict[int, str] = {}
         for given in inputs:
             dataset = given.dataset
             if not hasattr(dataset, "counts_off"):
@@ -178,6 +181,8 @@ class FluxProfileEstimator:
                     spectra.append(dataset.to_spectrum_dataset(region, name=f"{dataset.name}-{number}"))
                 except ValueError as error:
                     log.warning(f"region {number} is left out: {error}")
+                    # without the name of the dataset, and what to do about it
+                    off_map[number] = re.split(r": | \(", str(error))[1]
                     continue
                 region_of.append(number)
         if not spectra:
@@ -186,9 +191,12 @@ class FluxProfileEstimator:
         likelihood = Likelihood(spectra, SkyModel(spectrum, name="profile"))
         edges = inputs[0].axis.edges[[0, -1]] if self.energy_edges is None else self.energy_edges
         low, high = snap_edges(likelihood, np.atleast_1d(to_canonical(edges, "TeV", "energy_edges")))
-        return self._profile(likelihood, np.array(region_of), low, high)
+        off_map = {number: text for number, text in off_map.items() if number not in region_of}
+        return self._profile(likelihood, np.array(region_of), low, high, off_map)
 
-    def _profile(self, likelihood: Any, region_of: np.ndarray, low: np.ndarray, high: np.ndarray) -> FluxProfile:
+    def _profile(
+        self, likelihood: Any, region_of: np.ndarray, low: np.ndarray, high: np.ndarray, off_map: dict[int, str]
+    ) -> FluxProfile:
         bands, regions = len(low), len(self.regions)
         lanes = make_lanes(likelihood, "profile", low, high)
         numbers = []
@@ -204,6 +212,7 @@ class FluxProfileEstimator:
         values = {key: np.asarray(value) for key, value in estimate(lanes, has_data, scan, *sigmas).items()}
         values |= _counts(likelihood, lanes, values["norm"])
         values["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
+        values["reason"] = self._reasons(likelihood, lanes, values, low, high, off_map)
         shaped = {key: v.reshape(regions, bands, *v.shape[1:]) for key, v in values.items()}
         e_ref = attach_unit(np.sqrt(low * high), "TeV")
         e_min, e_max = attach_unit(low, "TeV"), attach_unit(high, "TeV")
@@ -224,6 +233,30 @@ class FluxProfileEstimator:
             for i in range(regions)
         )
         return FluxProfile(*_distances(self.regions), points, tuple(self.regions))
+
+    def _reasons(
+        self,
+        likelihood: Any,
+        lanes: Any,
+        values: dict[str, Any],
+        low: np.ndarray,
+        high: np.ndarray,
+        off: dict[int, str],
+    ) -> np.ndarray:
+        """Return why fluxes are missing, one region after the other."""
+        size, regions = len(values["norm"]), len(self.regions)
+        edges = np.concatenate(list(energy_edges_of(likelihood).values()))
+        texts = reasons(
+            values,
+            np.tile(low, regions),
+            np.tile(high, regions),
+            covered=(edges.min(), edges.max()),
+            n_bins=bins_of_lanes(lanes, size),
+            seen=bands_with_data(lanes, size),
+            counts=values["counts"],
+            background=values["npred"] - values["npred_excess"],
+        ).reshape(regions, -1)
+        return np.stack([np.full(len(low), off[k]) if k in off else texts[k] for k in range(regions)]).ravel()
 
 
 def _counts(likelihood: Any, lanes: Any, norm: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from gjax.datasets import MapDataset
+from gjax.estimators._flags import first_flag
 from gjax.estimators._inputs import (
     MapInput,
     band_axis,
@@ -117,9 +118,10 @@ class TSMapEstimator:
         Returns
         -------
         maps
-            "ts", "norm", "norm_err", "npred", "npred_excess", "stat", "stat_null", "success" and what was selected. NaN
-            outside of the mask and where no exposure or background is; ``norm_err`` is NaN where no count is in reach,
-            ``norm_errn`` where a prediction would become negative first.
+            "ts", "norm", "norm_err", "npred", "npred_excess", "stat", "stat_null", "success", "flag" and what was
+            selected. NaN outside of the mask and where no exposure or background is; ``norm_err`` is NaN where no count
+            is in reach, ``norm_errn`` where a prediction would become negative first. The flag says which; see
+            `FluxMaps.reasons`.
 
         Raises
         ------
@@ -148,7 +150,8 @@ class TSMapEstimator:
                 self._band(given, exposure, kernel, part[number])
                 for given, exposure, kernel, part in zip(inputs, exposures, kernels, slices)
             ]
-            found.append(self._estimate(bands))
+            inside = np.any([given.mask[part[number]].any(axis=0) for given, part in zip(inputs, slices)], axis=0)
+            found.append(self._estimate(bands, inside))
         geom = inputs[0].dataset.counts.geom.to_image().to_cube([axis])
         new = type(inputs[0].dataset.counts).from_geom
         maps = {
@@ -170,7 +173,7 @@ class TSMapEstimator:
             )
         return BandInput(counts, background, seen[:, np.newaxis], kernel[part][:, np.newaxis])
 
-    def _estimate(self, bands: list[BandInput]) -> dict[str, np.ndarray]:
+    def _estimate(self, bands: list[BandInput], inside: np.ndarray) -> dict[str, np.ndarray]:
         chosen = selected(self.selection_optional, OPTIONAL)
         total = np.sum([source_totals(band) for band in bands], axis=0)
         covered = np.any([(band.exposure.sum(axis=(0, 1)) > 0) for band in bands], axis=0)
@@ -190,10 +193,14 @@ class TSMapEstimator:
         solved["stat"] = null - solved["ts"]
         if "sensitivity" in chosen:
             solved["norm_sensitivity"] = sensitivity_norms(bands, total, wanted, self.n_sigma_sensitivity)
-        return {
+        masked = {
             name: values & wanted if values.dtype == bool else np.where(wanted, values, np.nan)
             for name, values in solved.items()
         }
+        missing = {"no_error": "norm_err", "no_errn": "norm_errn", "no_limit": "norm_ul"}
+        cases = {case: ~np.isfinite(masked[name]) for case, name in missing.items() if name in masked}
+        cases |= {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
+        return masked | {"flag": first_flag(wanted.shape, failed=~masked["success"], **cases)}
 
     def _solve(
         self, bands: list[BandInput], wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]
