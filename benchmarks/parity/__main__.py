@@ -31,7 +31,7 @@ CASES = {
     "hawc": "five cubes of HAWC around the Crab nebula and their joint fit, beside Gammapy 2.1",
     "pks2155_lightcurve": "light curves of the H.E.S.S. flares of PKS 2155-304, beside Gammapy 2.1",
     "emission": "models of particles at random parameters, beside naima 0.10",
-    "models": "every spectral and spatial model at random parameters, beside Gammapy 2.1",
+    "models": "every spectral, spatial and temporal model at random parameters, beside Gammapy 2.1",
 }
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 

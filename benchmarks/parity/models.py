@@ -1,4 +1,4 @@
-"""Every spectral and spatial model beside Gammapy 2.1, at random parameters, over eight decades of energy.
+"""Every spectral, spatial and temporal model beside Gammapy 2.1, at random parameters, over eight decades of energy.
 
 Values, integrals and energy fluxes over half decades. Gammapy integrates most models as chains of power laws with 100
 points per decade: that is compared within 1e-3, and what decides is an integral of Gammapy's own values that has
@@ -21,6 +21,7 @@ from astropy.coordinates import SkyCoord
 from benchmarks.parity.inputs import InputError, Inputs
 from benchmarks.parity.model_draws import SPATIAL, SpectralCase, spectral_cases
 from benchmarks.parity.report import Report
+from benchmarks.parity.temporal_models import compare_temporal
 from benchmarks.speed.environment import gammapy_python
 from gjax.models import spatial_model_class
 from gjax.parameters import freeze_tree, replace_parameters
@@ -93,6 +94,7 @@ def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
             return
         with np.load(folder / "answers.npz") as found:
             answers = {key: found[key] for key in found.files}
+        compare_temporal(report, python, folder, rng, number)
     for key, models in drawn.items():
         compare(report, key, models, answers)
     for key, task_of_shape in shapes.items():

@@ -111,7 +111,7 @@ def read_light_curve_table(table: Any, where: str) -> dict[str, Any]:
 
 
 def read_light_curve_map(filename: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return times, energies, norms and the reference time of a map of a region over time and energy.
+    """Return times, energies, norms and the reference time of a map of a region over time and energy; NaN is 0.
 
     Raises
     ------
@@ -149,9 +149,9 @@ def read_light_curve_map(filename: str | os.PathLike[str]) -> dict[str, Any]:
         out["norm"] = values[np.argsort(rows)]
         return out | {"interp": "lin"}
     energy, places = np.unique(columns["ENERGY"][0], return_inverse=True)
-    norm = np.full((len(energy), len(time)), np.nan)
-    norm[places, rows] = values
-    if np.isnan(norm).any():
+    norm = np.zeros((len(energy), len(time)))
+    norm[places, rows] = np.nan_to_num(values)
+    if len(np.unique(places * len(time) + rows)) != norm.size:
         raise DataFormatError(f"{path}: SKYMAP_BANDS: expected one row for every time and energy")
     return out | {"norm": norm, "energy": u.Quantity(energy, columns["ENERGY"][1] or "TeV")}
 

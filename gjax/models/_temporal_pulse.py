@@ -75,7 +75,7 @@ def _positive(value: Array) -> Array:
 def _profile(x: Array, eta: Array) -> Array:
     """Return exp(-x^(1/eta) / 2) for x that is not negative."""
     is_off = x > 0
-    power = jnp.minimum(jnp.log(jnp.where(is_off, x, 1.0)) / eta, np.log(4 * _END))
+    power = jnp.minimum(jnp.log(jnp.where(is_off, x, 1.0)) / eta, np.log(1400.0))
     return jnp.where(is_off, jnp.exp(-0.5 * jnp.exp(power)), 1.0)
 
 

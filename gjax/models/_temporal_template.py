@@ -232,7 +232,7 @@ class LightCurveTemplateTemporalModel(AbstractTemporalModel):
         axes = {axis.name: axis for axis in map.geom.axes}
         if "time" not in axes or set(axes) - {"time", *_ENERGY} or len(axes) > 2:
             raise ValueError(f"{cls.__name__}: expected axes 'time' and 'energy', got {', '.join(axes)}")
-        values = map.quantity.to_value("").reshape([axis.nbin for axis in reversed(axes.values())])
+        values = np.nan_to_num(map.quantity.to_value("")).reshape([axis.nbin for axis in reversed(axes.values())])
         energy = next((axes[name].center for name in axes if name in _ENERGY), None)
         if energy is not None and next(iter(axes)) != "time":
             values = values.T
