@@ -36,6 +36,13 @@ ALLOWED = {
     "__init__": BASE | {"freeze"},
     "__main__": {"cli"},
 }
+#: Methods of a likelihood that hand it to what is built on likelihoods.
+ASKED_OF_A_LIKELIHOOD = {
+    ("simulate", ("asimov",)),
+    ("simulate", ("simulate",)),
+    ("simulate", ("toys",)),
+    ("forecast", ("forecast",)),
+}
 JAX = {"jax", "jaxlib", "equinox", "optax", "numpyro"}
 ASTRO = {"astropy", "regions", "matplotlib"}
 
@@ -83,6 +90,8 @@ def violations_of(part, source, where):
                 continue  # a model of a map reads it where it is made
             if part == "models" and target == "emission" and functions[-1:] == ("load_emission_models",):
                 continue  # model files name models of particles
+            if part == "freeze" and (target, functions[-1:]) in ASKED_OF_A_LIKELIHOOD:
+                continue  # what is built on likelihoods may be asked of one
             if target in ("", part) or (target == "plot" and plots) or target in ("enable_x64", "__version__"):
                 continue
             if target not in ALLOWED[part]:

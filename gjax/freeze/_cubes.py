@@ -42,6 +42,8 @@ class CubeArrays:
         Off counts and ratio of acceptances where the background is measured, shape (energy, pixels); else None.
     undefined
         Number of bins taken out of the mask because they have no off acceptance.
+    every_bin
+        Whether bins without counts are kept one by one too; see `Likelihood.every_bin`.
     """
 
     name: str
@@ -57,11 +59,17 @@ class CubeArrays:
     counts_off: np.ndarray | None = None
     alpha: np.ndarray | None = None
     undefined: int = 0
+    every_bin: bool = False
+
+    @functools.cached_property
+    def single(self) -> np.ndarray:
+        """Bins that are kept one by one wherever a source may reach them, shape (energy, pixels)."""
+        return self.mask & ((self.counts > 0) | self.every_bin)
 
     @functools.cached_property
     def occupied(self) -> np.ndarray:
-        """Flat positions (energy, pixel) of the bins with counts inside the mask."""
-        return np.flatnonzero((self.mask & (self.counts > 0)).ravel())
+        """Flat positions (energy, pixel) of the bins inside the mask that are kept one by one."""
+        return np.flatnonzero(self.single.ravel())
 
 
 def _check(name: str, what: str, values: np.ndarray, mask: np.ndarray | None = None) -> None:
@@ -159,13 +167,13 @@ class CubeBins:
 
     @functools.cached_property
     def occupied(self) -> np.ndarray:
-        """Flat positions (energy, pixel) of the bins with counts that a source may reach."""
-        return np.flatnonzero((self.near & (self.cube.counts > 0)).ravel())
+        """Flat positions (energy, pixel) of the bins that are kept one by one."""
+        return np.flatnonzero((self.near & self.cube.single).ravel())
 
     @property
     def empty(self) -> np.ndarray:
         """Bins without counts that a source may reach, shape (energy, pixels)."""
-        return self.near & ~(self.cube.counts > 0)
+        return self.near & ~self.cube.single
 
     @property
     def size(self) -> int:
@@ -198,7 +206,7 @@ def cube_bins(cube: CubeArrays, reached: np.ndarray | None) -> CubeBins:
     reached
         Pixels that a source may reach; None if bins of an energy have more in common than one factor.
     """
-    if reached is None:
+    if reached is None or cube.every_bin:
         return CubeBins(cube, cube.mask, np.zeros_like(cube.mask))
     # counts that nothing explains keep a bin of their own
     level = cube.background if cube.alpha is None else cube.alpha

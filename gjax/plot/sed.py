@@ -229,15 +229,17 @@ def plot_stat_scan(
     return ax
 
 
-def plot_correlation(correlation: ArrayLike, labels: list[str], *, ax: Any = None) -> Any:
-    """Plot a correlation matrix of flux points as an image with its numbers.
+def plot_correlation(correlation: ArrayLike, labels: list[str], *, label: str = "Energy [TeV]", ax: Any = None) -> Any:
+    """Plot a correlation matrix, of flux points or parameters, as an image with its numbers.
 
     Parameters
     ----------
     correlation
         Square matrix.
     labels
-        Energies of the points [TeV], as text.
+        Energies of the points [TeV], as text, or names of parameters.
+    label
+        What they are.
     ax
         Axes; a new one if None.
 
@@ -261,6 +263,6 @@ def plot_correlation(correlation: ArrayLike, labels: list[str], *, ax: Any = Non
         ax.set_xticks(range(size), labels, rotation=90)
         ax.set_yticks(range(size), labels)
         ax.grid(False)
-        ax.set_xlabel("Energy [TeV]")
-        ax.set_ylabel("Energy [TeV]")
+        ax.set_xlabel(label)
+        ax.set_ylabel(label)
     return ax
