@@ -21,6 +21,8 @@ from gjax.likelihood._buckets import FluxPointSets as FluxPointSets
 from gjax.likelihood._buckets import OnOffCubes as OnOffCubes
 from gjax.likelihood._buckets import OnOffSpectra as OnOffSpectra
 from gjax.likelihood._columns import Columns as Columns
+from gjax.likelihood._exchange import draw_data as draw_data
+from gjax.likelihood._exchange import with_data as with_data
 from gjax.likelihood._expected import LEAST_COUNTS as LEAST_COUNTS
 from gjax.likelihood._expected import ExpectedBins as ExpectedBins
 from gjax.likelihood._expected import expected_bins as expected_bins

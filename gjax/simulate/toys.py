@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from gjax.inference import CONVERGED, lanes_at_once, minimise_many, nothing_own
-from gjax.likelihood import CashCubes, CashSpectra, OnOffCubes, OnOffSpectra, Problem, expected_counts, expected_off
+from gjax.likelihood import CashCubes, CashSpectra, OnOffCubes, OnOffSpectra, Problem, draw_data, with_data
 
 if TYPE_CHECKING:
     from gjax.freeze import Likelihood
@@ -23,41 +22,14 @@ __all__ = ["ToyFits", "Toys", "draw_toys"]
 BLOCK = 1024
 
 
-def _drawn(problem: Problem, x: Array, key: Array) -> tuple[Any, ...]:
-    """Return arrays of data in place of those of every bucket: counts, and off counts (None for others)."""
-    off = expected_off(problem, x)
-    means, structure = jax.tree_util.tree_flatten(tuple(zip(expected_counts(problem, x, off), off)))
-    # one call for all bins: every call compiles 1.5 s
-    flat = jax.random.poisson(key, jnp.concatenate([mean.ravel() for mean in means])).astype(x.dtype)
-    ends = np.cumsum([mean.size for mean in means])[:-1]
-    parts = [part.reshape(mean.shape) for part, mean in zip(jnp.split(flat, ends), means)]
-    return tuple(jax.tree_util.tree_unflatten(structure, parts))
-
-
-_draw = jax.jit(jax.vmap(_drawn, in_axes=(None, None, 0)))
-
-
-def _with_data(problem: Problem, drawn: Any) -> Problem:
-    """Return a problem (or one of leaves that are None) with other data."""
-    pairs = [
-        (number, name, values)
-        for number, both in enumerate(drawn)
-        for name, values in zip(("counts", "counts_off"), both)
-        if values is not None
-    ]
-
-    def leaves(p: Problem) -> list[Any]:
-        return [getattr(p.buckets[number], name) for number, name, _ in pairs]
-
-    made: Problem = eqx.tree_at(leaves, problem, [values for _, _, values in pairs], is_leaf=lambda leaf: leaf is None)
-    return made
+_draw = jax.jit(jax.vmap(draw_data, in_axes=(None, None, 0)))
 
 
 @jax.jit
 def _fit(problem: Problem, x0: Array, drawn: Any) -> tuple[Array, Array, Array]:
     size = len(jax.tree_util.tree_leaves(drawn)[0])
     starts = jnp.broadcast_to(x0, (size, *x0.shape))
-    own = _with_data(nothing_own(problem), drawn)
+    own = with_data(nothing_own(problem), drawn)
     end = minimise_many(problem, own, starts, jnp.zeros(starts.shape, bool), width=lanes_at_once(problem))
     return end.x, end.statistic, end.status == CONVERGED
 
@@ -100,7 +72,7 @@ class Toys:
 
     def problem(self, number: int) -> Problem:
         """Return the frozen likelihood of one toy."""
-        return _with_data(self.likelihood.problem, jax.tree_util.tree_map(lambda values: values[number], self.drawn))
+        return with_data(self.likelihood.problem, jax.tree_util.tree_map(lambda values: values[number], self.drawn))
 
     def fit(self) -> ToyFits:
         """Fit all toys from the truth, in batches of one compiled program."""
