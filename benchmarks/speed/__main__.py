@@ -29,6 +29,7 @@ CASES = {
     "hawc": "five cubes of HAWC around the Crab nebula, read and fitted",
     "models": "value and gradient of every spectral model on 100 energies, beside Gammapy's value",
     "joint_scaling": "joint fits of 1 to 16 simulated cubes with a norm each",
+    "pks2155_lightcurve": "21 H.E.S.S. runs on flares of PKS 2155-304 from DL3 files to light curves",
 }
 
 #: Cases that are timed in one process, beside another program than Gammapy.

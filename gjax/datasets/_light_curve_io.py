@@ -29,7 +29,8 @@ TIME_KEYS = ("MJDREFI", "MJDREFF", "TIMESYS", "TIMEUNIT", "TIMEREF", "SED_TYPE")
 SCALES = ("tt", "utc", "tai", "tdb", "tcb", "tcg", "ut1")
 
 
-def _reference_time(meta: dict[str, Any]) -> Time:
+def _times_of(values: np.ndarray, unit: u.UnitBase, meta: dict[str, Any]) -> Time:
+    """Times from numbers: days of the calendar, or seconds elapsed since the reference."""
     scale = str(meta.get("TIMESYS", "")).strip().lower()
     if scale not in SCALES:
         warn_once(__name__, f"light curve: TIMESYS is {meta.get('TIMESYS')!r}, taken as 'UTC'")
@@ -38,28 +39,30 @@ def _reference_time(meta: dict[str, Any]) -> Time:
         whole, fraction = float(meta.get("MJDREFI", 0)), float(meta.get("MJDREFF", 0))
     except (TypeError, ValueError) as error:
         raise DataFormatError(f"light curve: MJDREFI, MJDREFF: expected numbers ({error})") from error
-    return Time(whole, fraction, format="mjd", scale=scale)
+    if not np.all(np.isfinite(values)):
+        raise DataFormatError("light curve: a start or end time is not finite")
+    if unit == u.d:
+        return Time(whole + values, fraction, format="mjd", scale=scale)
+    return Time(whole, fraction, format="mjd", scale=scale) + u.Quantity(values, unit)
 
 
 def _times(table: Table) -> tuple[Time, Time]:
     """Start and end of the intervals."""
+    # days by default, whatever the seconds of other tables
+    default = time_unit({"TIMEUNIT": "d", **table.meta}, "light curve")
+
+    def times(name: str) -> Time:
+        column = table[name]
+        if isinstance(column, Time):
+            return column
+        if column.dtype.kind not in "fiu":
+            return Time(list(column))
+        return _times_of(_values(table, name).astype(float), getattr(column, "unit", None) or default, table.meta)
+
     if {"time_min", "time_max"} <= set(table.colnames):
-        low, high = table["time_min"], table["time_max"]
-        if isinstance(low, Time):
-            return low, high
-        # days by default, whatever the seconds of other tables
-        unit = time_unit({"TIMEUNIT": "d", **table.meta}, "light curve")
-        zero = _reference_time(table.meta)
-        days = (_values(table, name).astype(float) for name in ("time_min", "time_max"))
-        start, stop = (
-            zero + u.Quantity(values, getattr(table[name], "unit", None) or unit)
-            for values, name in zip(days, ("time_min", "time_max"))
-        )
-        return start, stop
+        return times("time_min"), times("time_max")
     if {"time_bin_start", "time_bin_size"} <= set(table.colnames):
-        given = table["time_bin_start"]
-        start = given if isinstance(given, Time) else Time(list(given))
-        size = table["time_bin_size"]
+        start, size = times("time_bin_start"), table["time_bin_size"]
         if not isinstance(size, TimeDelta):
             size = u.Quantity(_values(table, "time_bin_size"), size.unit or "s")
         return start, start + size
@@ -141,26 +144,32 @@ def light_curve_fields(
         for name, group in groups.items()
     }
     meta = {key: value for key, value in fields["meta"].items() if key not in TIME_KEYS}
-    try:
-        times = {"time_min": start, "time_max": stop}
-        _check_times(**times)
-    except ValueError as error:
-        raise DataFormatError(str(error)) from error
-    return {**times, **energies, **shaped, "sed_type_init": fields["sed_type_init"], "meta": meta}
+    _check_times(start, stop)
+    return {
+        "time_min": start,
+        "time_max": stop,
+        **energies,
+        **shaped,
+        "sed_type_init": fields["sed_type_init"],
+        "meta": meta,
+    }
 
 
 def _check_times(time_min: Time, time_max: Time) -> None:
-    if not np.all(np.isfinite(time_min.mjd) & np.isfinite(time_max.mjd)):
-        raise ValueError("light curve: a start or end time is not finite")
     if not np.all((time_max - time_min).to_value("s") > 0):
-        raise ValueError("light curve: an interval ends before it starts")
+        raise DataFormatError("light curve: an interval ends before it starts")
     if np.any((time_min[1:] - time_max[:-1]).to_value("s") < -1e-3):
-        raise ValueError("light curve: intervals must be in increasing order without overlap")
+        raise DataFormatError("light curve: intervals must be in increasing order without overlap")
 
 
 def _time_keywords(scale: str) -> dict[str, Any]:
     """Header of times in days since MJD 0; Gammapy asks for small letters here."""
     return {"MJDREFI": 0, "MJDREFF": 0.0, "TIMESYS": scale, "TIMEUNIT": "d"}
+
+
+def _without_leaps(times: Time) -> Time:
+    """Times in TT if they are in UTC: readers count seconds since MJD 0, and would miss the leap seconds."""
+    return times.tt if times.scale == "utc" else times
 
 
 def light_curve_table(lightcurve: LightCurve, sed_type: str, form: str) -> QTable:
@@ -179,21 +188,17 @@ def light_curve_table(lightcurve: LightCurve, sed_type: str, form: str) -> QTabl
         for name in flat.colnames:
             table[name] = flat[name][:, 0] if name in PER_DATASET else flat[name]
         return table
-    table["time_min"], table["time_max"] = lightcurve.time_min.mjd, lightcurve.time_max.mjd
+    start, stop = (_without_leaps(times) for times in (lightcurve.time_min, lightcurve.time_max))
+    table["time_min"], table["time_max"] = start.mjd, stop.mjd
     for name in flat.colnames:
         table[name] = flat[name].reshape(*shape, *flat[name].shape[1:])
-    table.meta.update(_time_keywords(lightcurve.time_min.scale))
+    table.meta.update(_time_keywords(start.scale))
     return table
 
 
 def read_light_curve_table(path: str | PathLike[str]) -> tuple[Table, Any]:
     """Table of a light curve and good time intervals (or None) of a FITS or text file."""
-    table, gti = read_points_table(path)
-    name = "time_bin_start"
-    if name in table.colnames and not isinstance(table[name], Time) and table[name].dtype.kind == "f":
-        zero, unit = _reference_time(table.meta), table[name].unit or time_unit({"TIMEUNIT": "d", **table.meta})
-        table.replace_column(name, zero + u.Quantity(np.asarray(table[name], dtype=float), unit))
-    return table, gti
+    return read_points_table(path)
 
 
 def write_light_curve_table(
@@ -204,7 +209,7 @@ def write_light_curve_table(
         return write_atomic(path, lambda part: table.write(part, format="ascii.ecsv"), overwrite=overwrite)
     start = table["time_bin_start"] if "time_bin_start" in table.colnames else None
     if isinstance(start, Time):
-        table = table.copy()
+        table, start = table.copy(), _without_leaps(start)
         table.replace_column("time_bin_start", start.mjd * u.d)
         table.meta.update(_time_keywords(start.scale))
     hdus = [fits.PrimaryHDU(), fits.BinTableHDU(Table(table), name="FLUXPOINTS")]

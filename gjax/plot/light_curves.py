@@ -114,6 +114,17 @@ def plot_light_curve(
     return ax
 
 
+def _parabola(grid: np.ndarray, flux: np.ndarray, delta: np.ndarray) -> np.ndarray:
+    """Interpolate a likelihood: its root, with a sign that changes at the minimum, is nearly straight."""
+    good = np.isfinite(flux) & np.isfinite(delta)
+    order = np.argsort(flux[good], kind="stable")
+    at, root = flux[good][order], np.sqrt(np.maximum(delta[good][order], 0.0))
+    if not at.size:
+        return np.full(len(grid), np.nan)
+    root[: int(np.argmin(root))] *= -1
+    return np.asarray(np.interp(grid, at, root, left=np.nan, right=np.nan) ** 2)
+
+
 def plot_time_scan(
     time_min: ArrayLike,
     time_max: ArrayLike,
@@ -142,6 +153,11 @@ def plot_time_scan(
     ax
         Axes; a new one if None.
 
+    Raises
+    ------
+    ValueError
+        If no flux has a statistic near the minimum.
+
     Examples
     --------
     >>> from gjax.plot import new_figure
@@ -150,11 +166,11 @@ def plot_time_scan(
     low, high, flux, delta = (np.asarray(a, dtype=float) for a in (time_min, time_max, flux, delta_stat))
     with style():
         ax = axes_for(ax)
-        grid = np.geomspace(np.nanmin(np.where(flux > 0, flux, np.nan)), np.nanmax(flux), 240)
-        # the root of the statistic is nearly straight between the values of a scan
-        rows = [
-            np.interp(grid, f, np.sqrt(np.maximum(d, 0.0)), left=np.nan, right=np.nan) ** 2 for f, d in zip(flux, delta)
-        ]
+        inside = flux[np.isfinite(delta) & (delta < 3 * maximum) & (flux > 0)]
+        if not inside.size:
+            raise ValueError("no scanned flux is positive and near a minimum")
+        grid = np.geomspace(inside.min() / 1.3, inside.max() * 1.3, 240)
+        rows = [_parabola(grid, f, d) for f, d in zip(flux, delta)]
         shown = np.ma.masked_greater(np.ma.masked_invalid(np.stack(rows)), maximum)
         edges = np.append(grid, grid[-1] ** 2 / grid[-2])
         mesh = None
@@ -162,9 +178,7 @@ def plot_time_scan(
             mesh = ax.pcolormesh([left, right], edges, row[:, np.newaxis], cmap="Blues_r", vmin=0, vmax=maximum)
         ax.figure.colorbar(mesh, ax=ax, label="Statistic above its minimum", pad=0.01)
         ax.set_yscale("log")
-        inside = flux[np.isfinite(delta) & (delta < 3 * maximum) & (flux > 0)]
-        if inside.size:
-            ax.set_ylim(inside.min() / 1.3, inside.max() * 1.3)
+        ax.set_ylim(grid[0], grid[-1])
         ax.set_xlim(low.min(), high.max())
         ax.grid(False)
         time_axis(ax, xlabel)
@@ -302,12 +316,28 @@ def plot_light_curve_profiles(
         raise ValueError(f"light curve: no likelihood scans, {', '.join(missing)} missing")
     ylabel, unit = _label(sed_type)
     reference = lightcurve.points.reference_flux(sed_type).to_value(unit).reshape(lightcurve.shape)
-    norms, stat = lightcurve.extra["norm_scan"][:, band], lightcurve.extra["stat_scan"][:, band]
+    stat = lightcurve.extra["stat"][:, band]
+    norms = [lightcurve.extra["norm_scan"][:, band], lightcurve.norms["norm"][:, [band]]]
+    rises = [lightcurve.extra["stat_scan"][:, band] - stat[:, np.newaxis], np.zeros((len(stat), 1))]
+    # whatever else is known of the likelihood: errors, limit and the absence of the source
+    best, width = norms[1], float(lightcurve.meta.get("n_sigma", 1.0))
+    for name, sign, rise in (
+        ("_errn", -1, width**2),
+        ("_errp", 1, width**2),
+        ("_ul", 0, float(lightcurve.meta.get("n_sigma_ul", 2.0)) ** 2),
+    ):
+        if f"norm{name}" in lightcurve.norms:
+            values = lightcurve.norms[f"norm{name}"][:, [band]]
+            norms.append(values if sign == 0 else best + sign * values)
+            rises.append(np.full((len(stat), 1), rise))
+    if "ts" in lightcurve.extra:
+        norms.append(np.where(best > 0, 0.0, np.nan))
+        rises.append(lightcurve.extra["ts"][:, [band]])
     return plot_time_scan(
         _days(lightcurve.time_min),
         _days(lightcurve.time_max),
-        norms * reference[:, band, np.newaxis],
-        stat - lightcurve.extra["stat"][:, band, np.newaxis],
+        np.concatenate(norms, axis=1) * reference[:, band, np.newaxis],
+        np.concatenate(rises, axis=1),
         ax=ax,
         **{"xlabel": f"Time ({lightcurve.time_min.scale.upper()})", "ylabel": ylabel, **options},
     )
