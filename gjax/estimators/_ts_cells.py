@@ -15,12 +15,22 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-__all__ = ["CELLS", "Cells", "OccupiedBins", "cell_batches"]
+from gjax.estimators._options import free_memory
+
+__all__ = ["CELLS", "Cells", "OccupiedBins", "cell_batches", "default_batch"]
 
 #: Cells per row.
 CELLS = 64
 #: Background below which a bin counts as empty of it, so that the statistic stays finite.
 FLOOR = 1e-25
+
+
+def default_batch() -> int:
+    """Return how many pairs of position and bin fit into a quarter of the memory that is free, at least 2**18.
+
+    Cells are held some four times on their way: as complex numbers, as pairs, on the device and turned.
+    """
+    return int(min(max(free_memory() // 4 // 32, 2**18), 2**23))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gjax.errors import FitError
 from gjax.maps import WcsGeom
 from gjax.models import Models, SkyModel
 
-__all__ = ["exposed_position", "kernel_half_width", "source_kernel"]
+__all__ = ["centred", "exposed_position", "kernel_half_width", "source_kernel"]
 
 #: Fraction of the counts that a kernel of the default width holds.
 CONTAINMENT = 0.995
@@ -44,7 +44,7 @@ def exposed_position(dataset: Any) -> Any:
     return SkyCoord(lon, lat, frame=geom.frame)
 
 
-def _centred(model: SkyModel, position: Any) -> SkyModel:
+def centred(model: SkyModel, position: Any) -> SkyModel:
     """Return a source at a position."""
     spatial: Any = model.spatial_model
     if spatial is None or not (hasattr(spatial, "lon_0") and hasattr(spatial, "lat_0")):
@@ -101,7 +101,7 @@ def source_kernel(dataset: Any, model: SkyModel, half: int) -> np.ndarray:
         edisp=dataset.edisp,
         name="kernel",
     )
-    source = _centred(model, position)
+    source = centred(model, position)
     npred = Likelihood(small, source).npred_signal()["kernel"].data
     total = estimate_exposure_reco_energy(small, model.spectral_model, normalize=False).data[:, half, half]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -20,7 +20,8 @@ from gjax.estimators._inputs import (
     map_inputs,
 )
 from gjax.estimators._options import angle, selected
-from gjax.estimators._ts_cells import CELLS, Cells, cell_batches
+from gjax.estimators._ts_cells import CELLS, Cells, cell_batches, default_batch
+from gjax.estimators._ts_exact import ExactSources, exact_cells, exact_sources
 from gjax.estimators._ts_inputs import BandInput, lowest_norms, occupied_bins, source_totals, window_sums
 from gjax.estimators._ts_kernel import kernel_half_width, source_kernel
 from gjax.estimators._ts_sensitivity import sensitivity_norms
@@ -33,6 +34,8 @@ __all__ = ["TSMapEstimator"]
 
 log = logging.getLogger(__name__)
 
+#: Positions that are folded at once.
+POSITIONS = 64
 OPTIONAL = ("errn-errp", "ul", "stat_scan", "sensitivity")
 
 
@@ -67,7 +70,13 @@ class TSMapEstimator:
     norm_scan
         Norms at which the likelihood is scanned; by default 41 values from -5 to 20 errors around the best norm.
     batch_size
-        Number of pairs of pixel and occupied bin that are in memory at once (8 bytes each).
+        Number of pairs of pixel and occupied bin that are in memory at once (8 bytes each); None for a quarter of the
+        memory that is free.
+    exact
+        Fold the source anew at every position, with the responses there and without a window: the map is that of full
+        fits, and takes some ten milliseconds per position (a second for shapes that are not symmetric).
+    exact_threshold
+        Only where the ``sqrt_ts`` of the kernel is at least so large; None for all positions.
 
     Raises
     ------
@@ -90,12 +99,18 @@ class TSMapEstimator:
     energy_edges: Any = None
     sum_over_energy_groups: bool = False
     norm_scan: Any = None
-    batch_size: int = 2**23
+    batch_size: int | None = None
+    exact: bool = False
+    exact_threshold: float | None = None
 
     def __post_init__(self) -> None:
         selected(self.selection_optional, OPTIONAL)
         if self.kernel_width is not None and not angle(self.kernel_width, "kernel_width") > 0:
             raise ValueError(f"kernel_width: expected a positive angle, got {self.kernel_width}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size: expected a positive number, got {self.batch_size}")
+        if self.exact_threshold is not None and not self.exact:
+            raise ValueError("exact_threshold: has a meaning only with exact=True")
 
     @property
     def model(self) -> SkyModel:
@@ -152,6 +167,8 @@ class TSMapEstimator:
             ]
             inside = np.any([given.mask[part[number]].any(axis=0) for given, part in zip(inputs, slices)], axis=0)
             found.append(self._estimate(bands, inside))
+        if self.exact:
+            found = self._refine(found, inputs, slices)
         geom = inputs[0].dataset.counts.geom.to_image().to_cube([axis])
         new = type(inputs[0].dataset.counts).from_geom
         maps = {
@@ -197,24 +214,71 @@ class TSMapEstimator:
             name: values & wanted if values.dtype == bool else np.where(wanted, values, np.nan)
             for name, values in solved.items()
         }
-        missing = {"no_error": "norm_err", "no_errn": "norm_errn", "no_limit": "norm_ul"}
-        cases = {case: ~np.isfinite(masked[name]) for case, name in missing.items() if name in masked}
-        cases |= {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
-        return masked | {"flag": first_flag(wanted.shape, failed=~masked["success"], **cases)}
+        cases = {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
+        return masked | {"flag": missing_flags(masked, **cases)}
 
     def _solve(
         self, bands: list[BandInput], wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]
     ) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         occupied = [occupied_bins(band) for band in bands]
-        for cells in cell_batches(occupied, wanted, max(self.batch_size // CELLS, 1)):
-            values = self._batch(cells, bands, wanted[cells.rows], total[cells.rows], chosen)
+        size = default_batch() if self.batch_size is None else self.batch_size
+        for cells in cell_batches(occupied, wanted, max(size // CELLS, 1)):
+            here = wanted[cells.rows]
+
+            def bound(root: np.ndarray, cells: Cells = cells, here: np.ndarray = here) -> np.ndarray:
+                return lowest_norms(bands, np.where(here, root.reshape(here.shape), np.inf), cells.rows).ravel()
+
+            values = self._batch(cells, bound, here, total[cells.rows], chosen)
             for name, value in values.items():
                 found.setdefault(name, _blank(value, wanted.shape))[..., cells.rows, :] = value
         return found
 
+    def _refine(
+        self, found: list[dict[str, np.ndarray]], inputs: list[MapInput], slices: list[list[slice]]
+    ) -> list[dict[str, np.ndarray]]:
+        """Return the results with those of sources that are folded at their positions; all of them, or until Ctrl-C."""
+        from tqdm import tqdm
+
+        least = -np.inf if self.exact_threshold is None else self.exact_threshold
+        roots = [np.sign(one["norm"]) * np.sqrt(np.maximum(one["ts"], 0.0)) for one in found]
+        y, x = np.nonzero(np.any([root >= least for root in roots], axis=0))
+        found = [{name: values.copy() for name, values in one.items()} for one in found]
+        for one in found:
+            one["exact"] = np.zeros(one["norm"].shape)
+        geom, chosen = inputs[0].dataset.counts.geom.to_image(), selected(self.selection_optional, OPTIONAL)
+        starts = tqdm(range(0, len(y), POSITIONS), desc="positions", unit_scale=POSITIONS, disable=None)
+        try:
+            for start in starts:
+                here = y[start : start + POSITIONS], x[start : start + POSITIONS]
+                sky = geom.wcs.pixel_to_world(here[1], here[0]).icrs
+                sources = exact_sources(self.model, inputs, slices, sky, is_summed=self.sum_over_energy_groups)
+                for one, part in zip(found, sources):
+                    self._put(one, part, here, chosen)
+        except KeyboardInterrupt:
+            log.warning(f"interrupted: {int(sum(found[0]['exact'].ravel()))} of {len(y)} positions are exact")
+        return found
+
+    def _put(
+        self, one: dict[str, np.ndarray], part: ExactSources, here: tuple[np.ndarray, ...], chosen: tuple[str, ...]
+    ) -> None:
+        """Write the results of some positions into those of a band, in place."""
+        wanted = part.total > 0
+        cells = exact_cells(part, slice(0, len(here[0])), POSITIONS)
+        values = self._batch(cells, lambda _: part.lowest, wanted, part.total, chosen)
+        values["npred_excess"] = values["norm"] * part.total
+        background = one["npred"][here] - one["npred_excess"][here]
+        values["npred"], values["stat_null"] = background + values["npred_excess"], one["stat_null"][here]
+        values["stat"] = values["stat_null"] - values["ts"]
+        values["exact"] = np.ones(len(wanted))
+        used = wanted & np.isfinite(one["norm"][here])
+        place = tuple(index[used] for index in here)
+        for name, value in values.items():
+            one[name][(..., *place)] = value[..., used]
+        one["flag"][place] = missing_flags({name: value[used] for name, value in values.items()})
+
     def _batch(
-        self, cells: Cells, bands: list[BandInput], wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]
+        self, cells: Cells, bound_of: Any, wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]
     ) -> dict[str, np.ndarray]:
         dtype = jax.dtypes.canonicalize_dtype(float)
 
@@ -226,7 +290,7 @@ class TSMapEstimator:
 
         arrays = (*by_cell(jax.device_put(cells.cells)), *jax.device_put((cells.position, padded(total.ravel()))))
         root, _, done = (cut(value) for value in solve_norms(*arrays))
-        bound = lowest_norms(bands, np.where(wanted, root.reshape(total.shape), np.inf), cells.rows).ravel()
+        bound = bound_of(root)
         best = np.where(wanted.ravel(), np.maximum(root, bound), 0.0)
         norm, lowest = jax.device_put((padded(best), padded(bound)))
         ts, information = evaluate(*arrays, norm)
@@ -265,6 +329,13 @@ class TSMapEstimator:
             "stat_scan": new(cube, data=np.stack([one["stat_scan"] for one in found], axis=1)),
             "dnde_scan_values": new(cube, data=scans, unit="cm-2 s-1 TeV-1"),
         }
+
+
+def missing_flags(values: dict[str, np.ndarray], **cases: np.ndarray) -> np.ndarray:
+    """Return flags of results that failed or are not finite; other cases come first."""
+    missing = {"no_error": "norm_err", "no_errn": "norm_errn", "no_limit": "norm_ul"}
+    cases |= {case: ~np.isfinite(values[name]) for case, name in missing.items() if name in values}
+    return first_flag(values["success"].shape, failed=~values["success"], **cases)
 
 
 def _blank(value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -28,7 +28,7 @@ from gjax.freeze._responses import edisp_at, psf_at
 from gjax.models import SkyModel, applies_to
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "fold_method", "is_near", "make_folds", "off_the_map", "place_folds"]
+__all__ = ["GroupFolds", "draw_sources", "fold_method", "is_near", "make_folds", "off_the_map", "place_folds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +176,26 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
         sees.append(np.array([[float((cut.pixels >= 0).any()) for cut in row] for row in cuts]))
         pixels.append(cuts)
     return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels))
+
+
+def draw_sources(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> list[list[Cutout]]:
+    """Draw sources of one kind as they are on cubes: what `make_folds` makes of those that do not change.
+
+    Parameters
+    ----------
+    models
+        The sources.
+    datasets, cubes
+        Map datasets, and their arrays.
+
+    Returns
+    -------
+    cutouts
+        Pixels and image of every source on every dataset; ``cutout.npred`` gives its counts.
+    """
+    draw = _radial if _is_symmetric(models[0].spatial_model) else _grid
+    shapes, cuts = draw(models, datasets, cubes)
+    return _drawn(models, shapes, cuts)
 
 
 def place_folds(folds: GroupFolds, bins: Mapping[int, CubeBins], sizes: Sequence[int], frozen: FrozenDatasets) -> Any:
