@@ -198,7 +198,7 @@ class AbstractTemporalModel(eqx.Module):
         """
         days = face.days_since(time, self.scale, self.epoch)
         more = face.energy_argument(self, energy)
-        return attach_unit(self.filled().evaluate(face.on_device(self.coordinates(days)[0]), **more), "")
+        return attach_unit(face.compiled_values(self.filled(), self.coordinates(days)[0], more), "")
 
     def integral(self, t_min: Any, t_max: Any, energy: Any = None) -> Any:
         """Return the integrals over intervals, divided by the time of all of them: their sum is the mean factor.
@@ -217,9 +217,8 @@ class AbstractTemporalModel(eqx.Module):
         """
         start, stop = (np.atleast_1d(face.days_since(t, self.scale, self.epoch)) for t in (t_min, t_max))
         face.check_intervals(start, stop)
-        found = self.filled().integrate(
-            *face.on_device(self.coordinates(start, stop - start)), **face.energy_argument(self, energy)
-        )
+        ends = self.coordinates(start, stop - start)
+        found = face.compiled_integrals(self.filled(), *ends, face.energy_argument(self, energy))
         shape = np.shape(getattr(t_min, "mjd", t_min))
         return attach_unit(np.reshape(np.asarray(found) / np.sum(stop - start), shape), "")
 

@@ -16,9 +16,10 @@ __all__ = [
     "SCALES",
     "as_time",
     "check_intervals",
+    "compiled_integrals",
+    "compiled_values",
     "days_since",
     "energy_argument",
-    "on_device",
     "padded_intervals",
     "panels",
     "sample_times",
@@ -73,9 +74,16 @@ def energy_argument(model: Any, energy: Any) -> dict[str, Any]:
     return {"energy": jnp.asarray(to_canonical(energy, "TeV", "energy"))}
 
 
-def on_device(tree: Any) -> Any:
-    """Return a tree of host arrays as arrays of JAX."""
-    return jax.tree_util.tree_map(jnp.asarray, tree)
+@jax.jit
+def compiled_values(model: Any, time: Any, more: dict[str, Array]) -> Array:
+    """Evaluate a model: one program, not one per operation."""
+    return model.evaluate(time, **more)
+
+
+@jax.jit
+def compiled_integrals(model: Any, start: Any, width: Any, more: dict[str, Array]) -> Array:
+    """Integrate a model: one program, not one per operation."""
+    return model.integrate(start, width, **more)
 
 
 def padded_intervals(
@@ -153,9 +161,9 @@ def sample_times(
     steps = model.steps_to_sample(low, high) if hasattr(model, "steps_to_sample") else 2000
     steps = max(int(np.ceil((high - low) / to_canonical(t_delta, "d", "t_delta"))), steps)
     edges = np.linspace(low, high, steps + 1)
-    ends = on_device(model.coordinates(edges[:-1], np.diff(edges)))
+    ends = model.coordinates(edges[:-1], np.diff(edges))
     more = energy_argument(model, energy)
-    weights = np.asarray(jax.jit(lambda m, a, b: m.integrate(a, b, **more))(model.filled(), *ends), float)
+    weights = np.asarray(compiled_integrals(model.filled(), *ends, more), float)
     if (weights < -1e-12 * np.abs(weights).max()).any() or not weights.sum() > 0:
         raise ValueError(f"{type(model).__name__}: the factor is negative or zero between the times; none can be drawn")
     cumulative = np.concatenate([[0.0], np.cumsum(np.maximum(weights, 0.0))])

@@ -187,14 +187,14 @@ class TemplatePhaseCurveTemporalModel(AbstractTemporalModel):
         is_one = whole == 0
         part = integrate_lines(self.phase, self.norm, first, jnp.where(is_one, turns, 1.0 - first))
         more = integrate_lines(self.phase, self.norm, jnp.zeros_like(last), jnp.where(is_one, 0.0, last))
-        over_phase = part + more + jnp.where(is_one, 0.0, (whole - 1) * self._mean())
+        over_phase = part + more + jnp.where(is_one, 0.0, (whole - 1) * self._mean(w.dtype))
         moves = jnp.abs(turns) > 1e-30
         # the clock slows down so little that its mean frequency is that of all phases of an interval
         rate = jnp.where(moves, over_phase / jnp.where(moves, turns, 1.0), lines(self.phase, self.norm, first))
         return rate * w / _DAY
 
-    def _mean(self) -> Array:
-        norm, phase = jnp.asarray(self.norm), jnp.asarray(self.phase)
+    def _mean(self, dtype: Any) -> Array:
+        norm, phase = jnp.asarray(self.norm, dtype), jnp.asarray(self.phase, dtype)
         return jnp.sum(0.5 * (norm[1:] + norm[:-1]) * jnp.diff(phase))
 
     def steps_to_sample(self, low: float, high: float) -> int:
