@@ -14,3 +14,4 @@ from gjax.datasets.map_dataset_on_off import MapDatasetOnOff as MapDatasetOnOff
 from gjax.datasets.map_stacking import stack_map_datasets as stack_map_datasets
 from gjax.datasets.spectrum import SpectrumDataset as SpectrumDataset
 from gjax.datasets.spectrum_on_off import SpectrumDatasetOnOff as SpectrumDatasetOnOff
+from gjax.datasets.unbinned import UnbinnedDataset as UnbinnedDataset

@@ -140,7 +140,7 @@ def _shape_fields(bins: CubeBins, geom: Any, model: Any, size: int) -> dict[str,
     fields = {"x": x, "y": y, "lon": np.degrees(east) % 360, "lat": np.degrees(north)}
     # pixels off the projection hold nothing, but must not spoil the sum
     return {key: np.where(np.isfinite(value), value, 0.0) for key, value in fields.items()} | {
-        "rest": np.where(bins.empty, cube.background, 0.0),
+        "rest": bins.remainder(cube.background),
         "pixel": padded(bins.occupied % cube.counts.shape[1], size).astype(np.int32),
     }
 

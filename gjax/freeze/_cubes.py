@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gjax.datasets import MapDatasetOnOff
+from gjax.datasets import MapDatasetOnOff, UnbinnedDataset
 from gjax.errors import FitError
+from gjax.freeze._events import SHARE, EventArrays, event_arrays
 
 __all__ = ["CubeArrays", "CubeBins", "cube_arrays", "cube_bins", "cube_fields"]
 
@@ -44,6 +45,8 @@ class CubeArrays:
         Number of bins taken out of the mask because they have no off acceptance.
     every_bin
         Whether bins without counts are kept one by one too; see `Likelihood.every_bin`.
+    events
+        Events that take the place of the bins with counts; None for binned data.
     """
 
     name: str
@@ -60,6 +63,7 @@ class CubeArrays:
     alpha: np.ndarray | None = None
     undefined: int = 0
     every_bin: bool = False
+    events: EventArrays | None = None
 
     @functools.cached_property
     def single(self) -> np.ndarray:
@@ -68,8 +72,8 @@ class CubeArrays:
 
     @functools.cached_property
     def occupied(self) -> np.ndarray:
-        """Flat positions (energy, pixel) of the bins inside the mask that are kept one by one."""
-        return np.flatnonzero(self.single.ravel())
+        """Flat positions (energy, pixel) of what is kept one by one: bins inside the mask, or those of events."""
+        return np.flatnonzero(self.single.ravel()) if self.events is None else self.events.bins
 
 
 def _check(name: str, what: str, values: np.ndarray, mask: np.ndarray | None = None) -> None:
@@ -127,6 +131,8 @@ def cube_arrays(dataset: Any) -> CubeArrays:
     _check(name, "exposure", values)
     background = np.zeros_like(counts)
     masked: dict[str, Any] = {"mask": mask}
+    if isinstance(dataset, UnbinnedDataset):
+        masked["events"] = event_arrays(dataset, mask)
     if isinstance(dataset, MapDatasetOnOff):
         masked = _off_arrays(dataset, mask)
     elif dataset.background is not None:
@@ -166,22 +172,28 @@ class CubeBins:
     far: np.ndarray
 
     @functools.cached_property
-    def occupied(self) -> np.ndarray:
-        """Flat positions (energy, pixel) of the bins that are kept one by one."""
-        return np.flatnonzero((self.near & self.cube.single).ravel())
+    def kept(self) -> np.ndarray:
+        """Which of the dataset's occupied bins (or events) are kept one by one."""
+        return np.flatnonzero(self.near.ravel()[self.cube.occupied])
 
     @property
-    def empty(self) -> np.ndarray:
-        """Bins without counts that a source may reach, shape (energy, pixels)."""
-        return self.near & ~self.cube.single
+    def occupied(self) -> np.ndarray:
+        """Flat positions (energy, pixel) of the bins (or events) that are kept one by one."""
+        return self.cube.occupied[self.kept]
+
+    def remainder(self, values: np.ndarray) -> np.ndarray:
+        """Return values (energy, pixels) where nothing is kept one by one but sources may reach."""
+        if self.cube.events is None:
+            return np.where(self.near & ~self.cube.single, values, 0.0)
+        return self.cube.events.subtract(np.where(self.near, values, 0.0))
 
     @property
     def size(self) -> int:
         """Number of bins one by one, those that stand for all far ones of an energy included."""
-        return len(self.occupied) + (len(self.cube.energy) if self.cube.alpha is None else 0)
+        return len(self.kept) + (len(self.cube.energy) if self.cube.alpha is None else 0)
 
     def collapsed(self, values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return values (energy, pixels) in the bins one by one, padded, and their sums over empty bins per energy.
+        """Return values (energy, pixels) in the bins one by one, padded, and their sums over the others per energy.
 
         Parameters
         ----------
@@ -190,10 +202,11 @@ class CubeBins:
         size
             Number of bins after padding.
         """
-        single = values.ravel()[self.occupied]
+        events = self.cube.events
+        single = (values.ravel()[self.cube.occupied] if events is None else events.spread(values))[self.kept]
         if self.cube.alpha is None:
             single = np.concatenate([single, np.where(self.far, values, 0.0).sum(axis=1)])
-        return padded(single, size), np.where(self.empty, values, 0.0).sum(axis=1)
+        return padded(single, size), self.remainder(values).sum(axis=1)
 
 
 def cube_bins(cube: CubeArrays, reached: np.ndarray | None) -> CubeBins:
@@ -258,6 +271,12 @@ def cube_fields(bins: CubeBins, size: int, *, by_energy: bool = False) -> dict[s
     is_known = cube.alpha is None or cube.counts_off is None
     sums = np.eye(len(cube.energy)) if by_energy else np.ones((len(cube.energy), 1))
     counts, _ = bins.collapsed(cube.counts, size)
+    constant = (_cash_constant(bins) if is_known else _wstat_constant(bins)) @ sums
+    if cube.events is not None:
+        # each is a count; what they stand for is made up for in the statistic
+        counts[: len(occupied)] = 1.0
+        number = np.bincount(occupied // cube.counts.shape[1], minlength=len(cube.energy))
+        constant += 2 * np.log(SHARE) * number @ sums
     single = np.ones(len(occupied), bool)
     if is_known:
         single = np.concatenate([single, bins.far.any(axis=1)])
@@ -269,7 +288,7 @@ def cube_fields(bins: CubeBins, size: int, *, by_energy: bool = False) -> dict[s
         "mask": np.concatenate([padded(single, size), cube.mask.any(axis=1) @ sums > 0]),
         "energy_bin": padded(energy_bin, size).astype(np.int32),
         "sums": sums,
-        "constant": (_cash_constant(bins) if is_known else _wstat_constant(bins)) @ sums,
+        "constant": constant,
         "energy": cube.energy,
         "edges": cube.edges,
     }
@@ -278,7 +297,7 @@ def cube_fields(bins: CubeBins, size: int, *, by_energy: bool = False) -> dict[s
         return fields | {"background": background, "background_rest": rest}
     # all bins without on counts are one bin with the same statistic: their mean ratio, and as many off counts
     assert cube.counts_off is not None
-    off = np.where(bins.empty, cube.counts_off, 0.0)
+    off = bins.remainder(cube.counts_off)
     total, constant = off.sum(axis=1) @ sums, (off * np.log1p(cube.alpha)).sum(axis=1) @ sums  # type: ignore[arg-type]
     ratio = np.divide((off * cube.alpha).sum(axis=1) @ sums, total, out=np.zeros_like(total), where=total > 0)
     merged = np.divide(constant, np.log1p(ratio), out=np.zeros_like(total), where=ratio > 0)

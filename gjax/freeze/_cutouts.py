@@ -38,6 +38,7 @@ def radial_shape(
     grid: RadialGrid,
     psf: tuple[np.ndarray, np.ndarray, bool],
     pixels: np.ndarray,
+    events: np.ndarray,
 ) -> RadialShape:
     """Return what one symmetric source needs to be drawn on one dataset.
 
@@ -53,11 +54,13 @@ def radial_shape(
         Radii [deg], PSF (energies, radii) at the source, and whether the energies are reconstructed ones.
     pixels
         Pixels of the cutout, -1 in padding.
+    events
+        Unit vectors of events, which follow the pixels, shape (events, 3).
     """
     inside = pixels >= 0
     side = float(np.sqrt(cube.solid_angle[pixels[0]])) if inside.any() else 0.0
     fields: dict[str, Any] = {
-        "vectors": np.where(inside[:, np.newaxis], cube.vectors[pixels], -position),
+        "vectors": np.concatenate([np.where(inside[:, np.newaxis], cube.vectors[pixels], -position), events]),
         "psf": psf_transform(*psf[:2], grid.wavenumber) * pixel_transform(side, grid.wavenumber),
         "wavenumber": grid.wavenumber,
         "basis": grid.basis,
@@ -66,7 +69,7 @@ def radial_shape(
     return RadialShape(**fields)
 
 
-def box_of(geom: Any, position: Any, shape: tuple[int, int]) -> tuple[np.ndarray, PixelNodes]:
+def box_of(geom: Any, position: Any, shape: tuple[int, int], refine: int = 1) -> tuple[np.ndarray, PixelNodes]:
     """Return a box of pixels around a position: the pixel of the map at every place (or -1), and its sub-pixels.
 
     Parameters
@@ -77,6 +80,8 @@ def box_of(geom: Any, position: Any, shape: tuple[int, int]) -> tuple[np.ndarray
         Centre, a SkyCoord.
     shape
         Pixels along latitude and longitude; the box may reach beyond the map.
+    refine
+        How much finer than usual the sub-pixels are.
     """
     ny, nx = geom.to_image().data_shape
     x, y = (float(value) for value in geom.wcs.world_to_pixel(position))
@@ -87,7 +92,7 @@ def box_of(geom: Any, position: Any, shape: tuple[int, int]) -> tuple[np.ndarray
     inside = ((rows >= 0) & (rows < ny))[:, np.newaxis] & (columns >= 0) & (columns < nx)
     corners = np.meshgrid(left + np.arange(shape[1] + 1) - 0.5, low + np.arange(shape[0] + 1) - 0.5)
     sky = geom.wcs.pixel_to_world(*corners).icrs
-    fine = 4 if shape[0] * shape[1] < 200_000 else 2
+    fine = refine * (4 if shape[0] * shape[1] < 200_000 else 2)
     return np.where(inside, pixels, -1).ravel(), PixelNodes.from_corners(sky.ra.deg, sky.dec.deg, "icrs", fine)
 
 
@@ -139,10 +144,22 @@ def grid_shape(cube: CubeArrays, nodes: PixelNodes, psf: tuple[np.ndarray, np.nd
     return GridShape(nodes, kernel, energy)
 
 
-def grid_for(rads: list[np.ndarray], sides: list[float], extent: float) -> RadialGrid:
-    """Return modes and splines that serve several datasets."""
+def grid_for(rads: list[np.ndarray], sides: list[float], extent: float, refine: int = 1) -> RadialGrid:
+    """Return modes and splines that serve several datasets.
+
+    Parameters
+    ----------
+    rads
+        Radii of the PSFs [deg].
+    sides
+        Sides of the pixels of the datasets [deg].
+    extent
+        Largest extent of a source [deg].
+    refine
+        How much finer than usual the radii are.
+    """
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
     # what is much finer than a pixel is lost in it: some files have radii with steps of 1e-4 deg in the middle
     finest = min(sides) / 4
     steps = [max(float(np.diff(rad).min()), finest) if len(rad) > 1 else rad[0] for rad in rads]
-    return radial_grid(reach, min(*steps, *(side / 2 for side in sides)))
+    return radial_grid(reach, min(*steps, *(side / 2 for side in sides)) / refine)

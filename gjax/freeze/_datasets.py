@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from gjax.datasets import FluxPointsDataset, MapDataset, MapDatasetOnOff, SpectrumDataset, SpectrumDatasetOnOff
+from gjax.datasets import (
+    FluxPointsDataset,
+    MapDataset,
+    MapDatasetOnOff,
+    SpectrumDataset,
+    SpectrumDatasetOnOff,
+    UnbinnedDataset,
+)
 from gjax.errors import FitError
 from gjax.freeze._cubes import CubeArrays, CubeBins, cube_arrays, cube_fields
 from gjax.irf import EDispKernel
@@ -47,6 +54,8 @@ class FrozenDatasets:
         The arrays of map datasets by position in the list given: sources are folded into them.
     by_energy
         Whether the bins of cubes without counts are summed per energy, not all together.
+    folding
+        How sources are to be folded into cubes, by name, where it is not to be chosen.
     """
 
     kinds: tuple[type[AbstractBucket], ...]
@@ -56,6 +65,7 @@ class FrozenDatasets:
     undefined: tuple[str, ...]
     cubes: dict[int, CubeArrays] = dataclasses.field(default_factory=dict)
     by_energy: bool = False
+    folding: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def ladder(size: int) -> int:
@@ -249,7 +259,7 @@ def freeze_datasets(datasets: Sequence[Any]) -> FrozenDatasets:
     kind: type[AbstractBucket]
     for position, dataset in enumerate(datasets):
         arrays: Any
-        if isinstance(dataset, MapDataset | MapDatasetOnOff):
+        if isinstance(dataset, MapDataset | MapDatasetOnOff | UnbinnedDataset):
             kind = OnOffCubes if isinstance(dataset, MapDatasetOnOff) else CashCubes
             arrays = cubes[position] = cube_arrays(dataset)
             mask, size = arrays.mask, arrays.mask.size

@@ -23,12 +23,23 @@ from gjax.freeze._cutouts import (
     radial_shape,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
+from gjax.freeze._events import event_edisp
 from gjax.freeze._photons import Cutout, fold_places, stack_fixed, stack_folds
 from gjax.freeze._responses import edisp_at, psf_at
-from gjax.models import SkyModel, applies_to
+from gjax.models import PointSpatialModel, SkyModel, applies_to
 from gjax.parameters import Affine, Expression, Parameter, parameter_paths
 
-__all__ = ["GroupFolds", "draw_sources", "fold_method", "is_near", "make_folds", "off_the_map", "place_folds"]
+__all__ = [
+    "GroupFolds",
+    "draw_sources",
+    "drawn_shapes",
+    "fold_method",
+    "image_of",
+    "is_near",
+    "make_folds",
+    "off_the_map",
+    "place_folds",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,18 +87,36 @@ def _is_symmetric(spatial: Any) -> bool:
     return bool(getattr(spatial, "is_radial", False)) and hasattr(spatial, "radial_nodes")
 
 
-def fold_method(model: SkyModel) -> str:
+def fold_method(model: SkyModel, wanted: Mapping[str, str]) -> str:
     """Return how a source is folded into cubes.
 
-    ``fixed``: nothing of its shape is free, so it is folded once. ``radial``: a symmetric shape that may move and
-    grow. ``grid``: any other shape. ``none``: it has no spatial model.
+    ``fixed``: nothing of its shape is free, so it is folded once. ``point``: a point that may move. ``radial``: any
+    other symmetric shape. ``grid``: any other shape. ``none``: it has no spatial model.
+
+    Parameters
+    ----------
+    model
+        The source.
+    wanted
+        Method by name of the source, where it is not to be chosen.
+
+    Raises
+    ------
+    FitError
+        If a method is wanted that cannot fold the source.
     """
     spatial: Any = model.spatial_model
     if spatial is None:
         return "none"
-    if not any(_is_free(leaf) for _, leaf in parameter_paths(spatial)):
-        return "fixed"
-    return "radial" if _is_symmetric(spatial) else "grid"
+    is_free = any(_is_free(leaf) for _, leaf in parameter_paths(spatial))
+    able = ["grid"] if is_free else ["fixed", "grid"]
+    if _is_symmetric(spatial):
+        own = "point" if isinstance(spatial, PointSpatialModel) else "radial"
+        able.insert(len(able) - 1, own)
+    method = wanted.get(model.name, able[0])
+    if method not in able:
+        raise FitError(f"source {model.name!r}: cannot be folded as {method!r}, only as {' or '.join(able)}")
+    return method
 
 
 def _vector(spatial: Any) -> np.ndarray:
@@ -110,9 +139,19 @@ def _is_same(new: Any, old: Any) -> bool:
     return len(leaves(new)) == len(leaves(old)) and all(a is b or np.array_equal(a, b) for a, b in values)
 
 
-def is_near(folds: GroupFolds, models: list[SkyModel]) -> bool:
-    """Tell whether folds still serve: the same sources, none moved out of its cutout or outgrew it."""
-    if folds.names != tuple(model.name for model in models) or fold_method(models[0]) != folds.method:
+def is_near(folds: GroupFolds, models: list[SkyModel], wanted: Mapping[str, str]) -> bool:
+    """Tell whether folds still serve: the same sources, none moved out of its cutout or outgrew it.
+
+    Parameters
+    ----------
+    folds
+        Folds made before.
+    models
+        The sources.
+    wanted
+        As in `fold_method`.
+    """
+    if folds.names != tuple(model.name for model in models) or fold_method(models[0], wanted) != folds.method:
         return False
     for model, old in zip(models, folds.models):
         here: Any = model.spatial_model
@@ -152,8 +191,7 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
     reached: list[Any] = []
     sees: list[np.ndarray] = []
     pixels: list[Any] = []
-    method = fold_method(models[0])
-    is_radial = _is_symmetric(models[0].spatial_model)
+    method = fold_method(models[0], frozen.folding)
     for members in frozen.members:
         cubes = [frozen.cubes.get(i) for i in members]
         if cubes[0] is None:
@@ -163,19 +201,38 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             pixels.append(None)
             continue
         here = [datasets[i] for i in members]
-        draw = _radial if is_radial else _grid
-        shapes, cuts = draw(models, here, [cube for cube in cubes if cube is not None])
+        shapes, cuts = drawn_shapes(models, method, here, [cube for cube in cubes if cube is not None])
         if method == "fixed":
             cuts = _drawn(models, shapes, cuts)
             stacked, positions = stack_fixed(cuts, ladder)
         else:
-            shared = ("wavenumber", "basis", "step") if is_radial else ()
+            shared = ("wavenumber", "basis", "step") if method != "grid" else ()
             stacked, positions = stack_folds(shapes, cuts, ladder, shared)
         folds.append(jax.device_put(stacked))
         reached.append(positions)
         sees.append(np.array([[float((cut.pixels >= 0).any()) for cut in row] for row in cuts]))
         pixels.append(cuts)
     return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels))
+
+
+def drawn_shapes(
+    models: list[SkyModel], method: str, datasets: list[Any], cubes: list[CubeArrays], refine: int = 1
+) -> tuple[list[list[Any]], list[list[Cutout]]]:
+    """Return shapes and cutouts of sources of one kind, per source and dataset.
+
+    Parameters
+    ----------
+    models
+        The sources.
+    method
+        How they are folded, see `fold_method`.
+    datasets, cubes
+        The datasets, and their arrays.
+    refine
+        How much finer than usual they are drawn.
+    """
+    is_radial = method in ("point", "radial") or (method == "fixed" and _is_symmetric(models[0].spatial_model))
+    return (_radial if is_radial else _grid)(models, datasets, cubes, refine)
 
 
 def draw_sources(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> list[list[Cutout]]:
@@ -193,9 +250,7 @@ def draw_sources(models: list[SkyModel], datasets: list[Any], cubes: list[CubeAr
     cutouts
         Pixels and image of every source on every dataset; ``cutout.npred`` gives its counts.
     """
-    draw = _radial if _is_symmetric(models[0].spatial_model) else _grid
-    shapes, cuts = draw(models, datasets, cubes)
-    return _drawn(models, shapes, cuts)
+    return _drawn(models, *drawn_shapes(models, "fixed", datasets, cubes))
 
 
 def place_folds(folds: GroupFolds, bins: Mapping[int, CubeBins], sizes: Sequence[int], frozen: FrozenDatasets) -> Any:
@@ -252,10 +307,14 @@ def _applies(model: SkyModel, response: str) -> bool:
     return bool(dict(model.apply_irf).get(response, True))
 
 
+def _position(model: SkyModel, dataset: Any) -> Any:
+    spatial: Any = model.spatial_model
+    return spatial.position if hasattr(spatial, "position") else dataset.counts.geom.center_skydir
+
+
 def _responses(model: SkyModel, dataset: Any) -> tuple[Any, np.ndarray]:
     """Return PSF (or None) and energy dispersion for a source: those at its centre, or at that of the map."""
-    spatial: Any = model.spatial_model
-    sky = spatial.position if hasattr(spatial, "position") else dataset.counts.geom.center_skydir
+    sky = _position(model, dataset)
     psf = psf_at(dataset, sky) if _applies(model, "psf") else None
     return psf, edisp_at(dataset, sky, applies=_applies(model, "edisp"))
 
@@ -265,7 +324,7 @@ def _side(cube: CubeArrays) -> float:
 
 
 def _radial(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int
 ) -> tuple[list[list[Any]], list[list[Cutout]]]:
     sides = [_side(cube) for cube in cubes]
     # no PSF: all within a hundredth of a pixel
@@ -275,23 +334,57 @@ def _radial(
     places = [_vector(model.spatial_model) for model in models]
     extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
     rads = [psf[0] for row in psfs for psf in row]
-    grid = grid_for(rads, sides, extent)
+    grid = grid_for(rads, sides, extent, refine)
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
     pixels = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
     size = ladder(max(max(len(p) for p in row) for row in pixels) or 1)
-    shapes: list[list[Any]] = []
     cuts: list[list[Cutout]] = []
-    for model, place, near, row, psf_row in zip(models, places, pixels, responses, psfs):
+    for model, near, row, psf_row in zip(models, pixels, responses, psfs):
         here = [np.concatenate([p, np.full(size - len(p), -1)]) for p in near]
-        shapes.append([radial_shape(cube, place, grid, psf, p) for cube, psf, p in zip(cubes, psf_row, here)])
-        exposed = _applies(model, "exposure")
         cuts.append(
             [
-                Cutout(cube, p, edisp, psf[2], is_density=True, exposed=exposed)
-                for cube, p, (_, edisp), psf in zip(cubes, here, row, psf_row)
+                _cutout(model, dataset, cube, p, edisp, psf[2], is_density=True)
+                for dataset, cube, p, (_, edisp), psf in zip(datasets, cubes, here, row, psf_row)
             ]
         )
+    events = [[_event_vectors(cut) for cut in row] for row in cuts]
+    most = max(len(one) for row in events for one in row)
+    room = ladder(most) if most else 0
+    shapes = []
+    for place, cut_row, psf_row, at in zip(places, cuts, psfs, events):
+        # padding lies where the source is not
+        filled = [np.concatenate([one, np.tile(-place, (room - len(one), 1))]) for one in at]
+        shapes.append(
+            [radial_shape(cut.cube, place, grid, psf, cut.pixels, v) for cut, psf, v in zip(cut_row, psf_row, filled)]
+        )
     return shapes, cuts
+
+
+def _event_vectors(cut: Cutout) -> np.ndarray:
+    """Return the unit vectors of the events that a source reaches; none for binned data."""
+    return np.zeros((0, 3)) if cut.cube.events is None else cut.cube.events.vectors[cut.photons()[0]]
+
+
+def _cutout(
+    model: SkyModel,
+    dataset: Any,
+    cube: CubeArrays,
+    pixels: np.ndarray,
+    edisp: np.ndarray,
+    is_reco: bool,
+    **options: Any,
+) -> Cutout:
+    """Return the pixels around a source, with the energy dispersion at events where there are any."""
+    options["exposed"] = _applies(model, "exposure")
+    if cube.events is not None:
+        if is_reco:
+            raise FitError(f"dataset {cube.name!r}: its PSF is in reconstructed energy; events need one in true energy")
+        position = _position(model, dataset)
+        energy_bin = cube.events.bins // cube.counts.shape[1]
+        options["event_edisp"] = event_edisp(
+            dataset, cube.events, position, edisp, energy_bin, applies=_applies(model, "edisp")
+        )
+    return Cutout(cube, pixels, edisp, is_reco, **options)
 
 
 def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any]) -> tuple[int, int]:
@@ -311,7 +404,7 @@ def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any])
     return size(0), size(1)
 
 
-def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> Any:
+def _boxes(models: list[SkyModel], datasets: list[Any], refine: int, cubes: list[CubeArrays]) -> Any:
     """Return responses and boxes (source, dataset): around sources with an end, else around the map."""
     responses = [[_responses(model, dataset) for dataset in datasets] for model in models]
     shape = _box_shape(models, cubes, [psf for row in responses for psf, _ in row])
@@ -321,7 +414,7 @@ def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays])
         is_small = np.isfinite(spatial.extent()) and min(shape) < max(max(cube.shape) for cube in cubes)
         boxes.append(
             [
-                box_of(d.counts.geom, spatial.position if is_small else d.counts.geom.center_skydir, shape)
+                box_of(d.counts.geom, spatial.position if is_small else d.counts.geom.center_skydir, shape, refine)
                 for d in datasets
             ]
         )
@@ -329,15 +422,15 @@ def _boxes(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays])
 
 
 def _grid(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int
 ) -> tuple[list[list[Any]], list[list[Cutout]]]:
-    responses, boxes = _boxes(models, datasets, cubes)
+    responses, boxes = _boxes(models, datasets, refine, cubes)
     shapes: list[list[Any]] = []
     cuts: list[list[Cutout]] = []
     for model, row, boxes_of in zip(models, responses, boxes):
         spatial: Any = model.spatial_model
         drawn, cut = [], []
-        for cube, (psf, edisp), (pixels, nodes) in zip(cubes, row, boxes_of):
+        for dataset, cube, (psf, edisp), (pixels, nodes) in zip(datasets, cubes, row, boxes_of):
             is_reco = psf is not None and psf[2]
             if is_reco and getattr(spatial, "is_energy_dependent", False):
                 name = type(spatial).__name__
@@ -346,13 +439,13 @@ def _grid(
             is_seen = not np.isfinite(reach) or len(pixels_around(cube, _vector(spatial), reach))
             here = pixels if is_seen else np.full_like(pixels, -1)
             drawn.append(grid_shape(cube, nodes, psf))
-            cut.append(Cutout(cube, here, edisp, is_reco, is_density=False, exposed=_applies(model, "exposure")))
+            cut.append(_cutout(model, dataset, cube, here, edisp, is_reco, is_density=False))
         shapes.append(drawn)
         cuts.append(cut)
     return shapes, cuts
 
 
-_image = jax.jit(source_image)
+image_of = jax.jit(source_image)
 
 
 def _drawn(models: list[SkyModel], shapes: list[list[Any]], cuts: list[list[Cutout]]) -> list[list[Cutout]]:
@@ -362,7 +455,12 @@ def _drawn(models: list[SkyModel], shapes: list[list[Any]], cuts: list[list[Cuto
         filled, done = model.spatial_model.filled(), []  # type: ignore[union-attr]
         for shape, cut in zip(shape_row, row):
             inside = cut.pixels >= 0
-            image = np.asarray(_image(jax.device_put(shape), filled), dtype=float)[inside]
-            done.append(dataclasses.replace(cut, pixels=cut.pixels[inside], image=image))
+            image = np.asarray(image_of(jax.device_put(shape), filled), dtype=float)
+            reached, pixel, _ = cut.photons()
+            # symmetric sources are drawn at events, which follow the pixels; others in the pixels of events
+            at_events = len(inside) + np.arange(len(reached)) if cut.is_density else pixel
+            seen = None if cut.cube.events is None else image[at_events]
+            inner = image[: len(inside)][inside]
+            done.append(dataclasses.replace(cut, pixels=cut.pixels[inside], image=inner, event_image=seen))
         out.append(done)
     return out

@@ -41,7 +41,8 @@ def cube_signals(likelihood: Likelihood, source: str | None) -> dict[int, np.nda
                     continue
                 for d, i in enumerate(members):
                     cut = cuts[s][d]
-                    image = cut.image if drawn is None else np.asarray(drawn[s, d])
+                    # events that are drawn at their own places follow the pixels
+                    image = cut.image if drawn is None else np.asarray(drawn[s, d])[: len(cut.pixels)]
                     inside = cut.pixels >= 0
                     npred = cut.npred(np.asarray(fluxes[s, d]), image)
                     out[i][:, cut.pixels[inside]] += npred[inside].T

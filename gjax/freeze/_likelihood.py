@@ -18,6 +18,7 @@ from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
 from gjax.freeze._devices import replicated, spread_problem
+from gjax.freeze._folding_errors import folding_errors
 from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
@@ -106,7 +107,7 @@ class Likelihood:
         return self._built[1]
 
     def __repr__(self) -> str:
-        return self.describe()
+        return self._summary({})
 
     @property
     def names(self) -> list[str]:
@@ -203,14 +204,39 @@ class Likelihood:
     def every_bin(self) -> Likelihood:
         """Return the same likelihood with every bin of cubes inside the masks kept by itself, with counts or without.
 
-        Fits need only those with counts; whoever draws other counts, or asks what to expect, needs all.
+        Fits need only those with counts; whoever draws other counts, or asks what to expect, needs all. Events are put
+        into bins.
         """
         likelihood = copy.copy(self)
         likelihood._known = ()
-        cubes = {i: dataclasses.replace(cube, every_bin=True) for i, cube in self.frozen.cubes.items()}
+        cubes = {i: dataclasses.replace(cube, every_bin=True, events=None) for i, cube in self.frozen.cubes.items()}
         likelihood.frozen = dataclasses.replace(self.frozen, cubes=cubes)
         if cubes:
             likelihood.__dict__.pop("_built", None)
+        return likelihood
+
+    def with_folding(self, methods: Mapping[str, str]) -> Likelihood:
+        """Return the same likelihood with sources folded into cubes as told, not as chosen; see `describe`.
+
+        Parameters
+        ----------
+        methods
+            By name of the source "point", "radial", "grid" or "fixed"; an empty one chooses again.
+
+        Raises
+        ------
+        FitError
+            If a source cannot be folded that way.
+        KeyError
+            If there is no such source.
+        """
+        for name in methods:
+            self.locate(name)
+        likelihood = copy.copy(self)
+        likelihood._known = ()
+        likelihood.frozen = dataclasses.replace(self.frozen, folding=dict(methods))
+        likelihood.__dict__.pop("_built", None)
+        _ = likelihood._built
         return likelihood
 
     def on_devices(self, devices: Sequence[Any] | None = None) -> Likelihood:
@@ -303,7 +329,7 @@ class Likelihood:
     def locate(self, source: str) -> tuple[int, int]:
         """Return group and position of a source in the problem."""
         self.models[source]
-        for number, found in enumerate(source_kinds(self.models, self.models.freeze_tree()[0])):
+        for number, found in enumerate(source_kinds(self.models, self.models.freeze_tree()[0], self.frozen.folding)):
             names = [model.name for model, _ in found]
             if source in names:
                 return number, names.index(source)
@@ -415,7 +441,14 @@ class Likelihood:
             raise FitError("there is no bin to fit: " + "; ".join(self.undefined))
 
     def describe(self) -> str:
-        """Say what was built: datasets, bins, sources, free parameters, and what was left out."""
+        """Say what was built: datasets, bins, sources, free parameters, and what was left out.
+
+        With every source on cubes goes how it is folded, and how far the statistic is from that of a source drawn
+        twice as finely.
+        """
+        return self._summary(folding_errors(self))
+
+    def _summary(self, errors: Mapping[str, float]) -> str:
         free = f"{len(self.free_names)} free of {self.table.size} parameters"
         lines = [f"Likelihood of {len(self.datasets)} datasets, {self.n_bins} bins, {free}"]
         for bucket, members in zip(self.problem.buckets, self.frozen.members):
@@ -424,9 +457,10 @@ class Likelihood:
                 str(n) for n in (bucket.edisp.shape[1:] if hasattr(bucket, "edisp") else bucket.mask.shape[1:])
             )
             lines.append(f"  {type(bucket).__name__:<14} {len(members):>4} datasets of shape {shape}: {names}")
-        methods = [f" ({folds.method})" if folds else "" for folds in self.folds]
-        for group, sources, method in zip(self.problem.groups, self._group_names(), methods):
-            listed = ", ".join(name + method for name in sources)
+        for group, sources, folds in zip(self.problem.groups, self._group_names(), self.folds):
+            listed = ", ".join(
+                name + (f" ({folds.method}{_good_to(errors, name)})" if folds else "") for name in sources
+            )
             lines.append(f"  {type(group.skeleton).__name__}: {listed}")
         templates = [model.name for model in self.models if isinstance(model, TemplateNPredModel)]
         lines += [f"  TemplateNPredModel: {', '.join(templates)}"] if templates else []
@@ -439,3 +473,7 @@ class Likelihood:
         for model in self.models.sources:
             out[self.locate(model.name)[0]].append(model.name)
         return out
+
+
+def _good_to(errors: Mapping[str, float], name: str) -> str:
+    return f", good to {errors[name]:.1g} in the statistic" if name in errors else ""

@@ -29,15 +29,27 @@ def free_index(free: np.ndarray) -> np.ndarray:
     return np.concatenate([found, np.full(ladder(max(len(found), 1)) - len(found), n)]).astype(np.int32)
 
 
-def source_kinds(models: Models, skeletons: Sequence[Any]) -> list[list[tuple[SkyModel, Any]]]:
-    """Sort the sources of a model list by kind: those of one kind are stacked and evaluated together."""
+def source_kinds(
+    models: Models, skeletons: Sequence[Any], folding: Mapping[str, str]
+) -> list[list[tuple[SkyModel, Any]]]:
+    """Sort the sources of a model list by kind: those of one kind are stacked and evaluated together.
+
+    Parameters
+    ----------
+    models
+        The models.
+    skeletons
+        The same with index slots.
+    folding
+        How sources are to be folded into cubes, by name, where it is not to be chosen.
+    """
     kinds: dict[Any, list[tuple[SkyModel, Any]]] = {}
     for model, skeleton in zip(models, skeletons):
         if isinstance(model, SkyModel):
             leaves, structure = jax.tree_util.tree_flatten(
                 (skeleton.spectral_model, skeleton.spatial_model, skeleton.temporal_model)
             )
-            key = (structure, tuple(np.shape(leaf) for leaf in leaves), fold_method(model), model.apply_irf)
+            key = (structure, tuple(np.shape(leaf) for leaf in leaves), fold_method(model, folding), model.apply_irf)
             kinds.setdefault(key, []).append((model, skeleton))
     return list(kinds.values())
 
@@ -131,11 +143,11 @@ def build_problem(
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
     instruments = [(model, skeleton) for model, skeleton in pairs if isinstance(model, InstrumentModel)]
-    kinds, folds = source_kinds(models, skeletons), []
+    kinds, folds = source_kinds(models, skeletons, frozen.folding), []
     for found in kinds:
         made, members = None, [model for model, _ in found]
         if any(applies_to(model, names[i]) for model in members for i in frozen.cubes):
-            old = [fold for fold in known if fold is not None and is_near(fold, members)]
+            old = [fold for fold in known if fold is not None and is_near(fold, members, frozen.folding)]
             made = old[0] if old else make_folds(members, list(datasets), frozen)
         folds.append(made)
     bins = _bins(models, names, frozen, folds)

@@ -36,6 +36,11 @@ class Cutout:
         Whether the exposure acts on the source.
     image
         The source drawn on the pixels, shape (pixels, energies of the PSF), if its shape does not change.
+    event_edisp
+        Energy dispersion at the events of the cube, times the width of their bins, shape (energy_true, events); None
+        for binned data.
+    event_image
+        The source drawn at the events that it reaches, if its shape does not change.
     """
 
     cube: CubeArrays
@@ -45,6 +50,8 @@ class Cutout:
     is_density: bool
     exposed: bool
     image: np.ndarray | None = None
+    event_edisp: np.ndarray | None = None
+    event_image: np.ndarray | None = None
 
     @property
     def exposure(self) -> np.ndarray:
@@ -61,14 +68,35 @@ class Cutout:
         return ((self.pixels >= 0) & self.cube.mask[:, self.pixels]).T
 
     def photons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the flat positions of the bins with counts on the pixels, their place there, and energy bin."""
+        """Return which of the cube's occupied bins (or events) are on the pixels, their pixel, and energy bin."""
         n_map = self.cube.counts.shape[1]
         where = np.full(n_map, -1)
         inside = self.pixels >= 0
         where[self.pixels[inside]] = np.flatnonzero(inside)
         energy_bin, pixel = np.divmod(self.cube.occupied, n_map)
         reached = np.flatnonzero(where[pixel] >= 0)
-        return self.cube.occupied[reached], where[pixel[reached]], energy_bin[reached]
+        return reached, where[pixel[reached]], energy_bin[reached]
+
+    def event_weights(self, reached: np.ndarray) -> np.ndarray:
+        """Return exposure times energy dispersion at events, and times solid angle for densities.
+
+        Parameters
+        ----------
+        reached
+            Which events.
+
+        Returns
+        -------
+        weights
+            Shape (reached, energy_true).
+        """
+        events = self.cube.events
+        assert events is not None
+        assert self.event_edisp is not None
+        exposure = events.exposure[reached] if self.exposed else 1.0
+        area = self.cube.solid_angle[self.cube.occupied[reached] % self.cube.counts.shape[1]]
+        share = events.share[reached] * (area if self.is_density else 1.0)
+        return exposure * self.event_edisp[:, reached].T * share[:, np.newaxis]
 
     def npred(self, flux: np.ndarray, image: Any) -> np.ndarray:
         """Return the predicted counts on the pixels, shape (pixels, energy).
@@ -115,11 +143,15 @@ def exposure_maps(exposure: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, n
 
 
 def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:
-    """Return the fields of a `CubeFold` but its shape, with no padding; for ``bins`` the flat positions."""
+    """Return the fields of a `CubeFold` but its shape, with no padding; in ``bins`` what is reached."""
     reached, pixel, energy = cut.photons()
     weights, spectra = exposure_maps(cut.exposure, cut.mask)
     response = spectra * cut.edisp
-    if cut.psf_is_reco:
+    if cut.cube.events is not None:
+        photons = cut.event_weights(reached)
+        if cut.is_density:  # drawn at their own places, which follow the pixels
+            pixel = len(cut.pixels) + np.arange(len(reached))
+    elif cut.psf_is_reco:
         photons = weights[pixel]
     else:
         # one energy after the other: bins of one energy share a response
@@ -149,7 +181,7 @@ def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> 
     Parameters
     ----------
     reached
-        Flat positions of the bins that the source reaches, in increasing order.
+        Which of the dataset's occupied bins (or events) the source reaches, in increasing order.
     bins
         Bins of the dataset.
     size
@@ -159,8 +191,8 @@ def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> 
     """
     out = np.full(n_bins, size, dtype=np.int32)
     if len(reached):
-        place = np.minimum(np.searchsorted(reached, bins.occupied), len(reached) - 1)
-        out[: len(place)] = np.where(reached[place] == bins.occupied, place, size)
+        place = np.minimum(np.searchsorted(reached, bins.kept), len(reached) - 1)
+        out[: len(place)] = np.where(reached[place] == bins.kept, place, size)
     return out
 
 
@@ -183,7 +215,7 @@ def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, 
     folds
         With nothing for ``bins``, see `fold_places`.
     reached
-        Flat positions of the bins that each source reaches.
+        Which occupied bins each source reaches.
     """
     import jax
 
@@ -196,12 +228,16 @@ def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, 
     flat = [one for row in fields for one in row]
     reached = ladder(max(len(one["pixel"]) for one in flat) or 1)
     maps = max(one["weights"].shape[1] for one in flat) or 1
+    # events that are drawn at their own places are pixels without weight
+    pixels = max(len(one["weights"]) for one in flat)
+    if hasattr(shapes[0][0], "vectors"):
+        pixels = len(shapes[0][0].vectors)
     is_reco = cuts[0][0].psf_is_reco
 
     def padded(one: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         photons = _grown(one["photons"], maps, axis=1) if is_reco else one["photons"]
         return {
-            "weights": _grown(one["weights"], maps, axis=1),
+            "weights": _grown(_grown(one["weights"], maps, axis=1), pixels),
             "response": _grown(one["response"], maps),
             "pixel": _grown(one["pixel"], reached),
             "energy": _grown(one["energy"], reached),
@@ -220,7 +256,11 @@ def fixed_fold(cut: Cutout) -> dict[str, np.ndarray]:
     reached, pixel, energy = cut.photons()
     exposure, mask, image = cut.exposure, cut.mask, cut.image
     assert image is not None
-    if cut.psf_is_reco:
+    if cut.cube.events is not None:
+        assert cut.event_image is not None
+        occupied = cut.event_image * cut.event_weights(reached)
+        total = (mask.astype(float).T @ (image * exposure)) * cut.edisp.T
+    elif cut.psf_is_reco:
         occupied = image[pixel, energy][:, np.newaxis] * exposure[pixel] * cut.edisp[:, energy].T
         total = (image * mask).T @ exposure * cut.edisp.T
     else:
