@@ -19,6 +19,7 @@ from gjax.estimators.profile_regions import (
 )
 from gjax.estimators.regularized import RegularizedFluxPointsEstimator as RegularizedFluxPointsEstimator
 from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
+from gjax.estimators.sensitivity import flux_time_slope as flux_time_slope
 from gjax.estimators.ts_map import TSMapEstimator as TSMapEstimator
 from gjax.estimators.variability import compute_lightcurve_chisq as compute_lightcurve_chisq
 from gjax.estimators.variability import (

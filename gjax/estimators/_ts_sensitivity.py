@@ -40,10 +40,13 @@ def _expected_ts(norm: Array, background: Array, exposure: Array, kernel: Array)
     return jax.lax.fori_loop(0, planes * size**2, add, (0 * norm, 0 * norm))
 
 
-def sensitivity_norms(bands: list[BandInput], total: np.ndarray, wanted: np.ndarray, n_sigma: float) -> np.ndarray:
-    r"""Return the norms at which the average data have a TS of ``n_sigma**2``, shape (lat, lon).
+def sensitivity_norms(
+    bands: list[BandInput], total: np.ndarray, wanted: np.ndarray, n_sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the norms at which the average data have a TS of ``n_sigma**2``, and their slope in time, (lat, lon).
 
     All bins inside the kernel count, :math:`TS = 2 \sum (b + x s) \log(1 + x s / b) - x s`; Newton steps on its root.
+    The TS of a norm is proportional to the observing time, so that :math:`d \ln x / d \ln t = - TS / (x\,TS')`.
 
     Parameters
     ----------
@@ -71,4 +74,5 @@ def sensitivity_norms(bands: list[BandInput], total: np.ndarray, wanted: np.ndar
         norm = np.maximum(norm + step, norm / 4)
         if np.all(np.abs(step) <= 1e-5 * norm):
             break
-    return norm
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return norm, np.where(wanted, -ts / (norm * slope), np.nan)

@@ -20,7 +20,7 @@ from gjax.estimators._inputs import (
 )
 from gjax.estimators._options import angle, selected
 from gjax.estimators.flux_maps import FluxMaps
-from gjax.estimators.sensitivity import apply_threshold_sensitivity
+from gjax.estimators.sensitivity import apply_threshold_sensitivity, flux_time_slope
 from gjax.stats import CashCountsStatistic, WStatCountsStatistic
 from gjax.stats._significance import disk
 
@@ -55,8 +55,8 @@ class ExcessMapEstimator:
     n_sigma_ul
         Significance of the upper limits.
     selection_optional
-        What to add: "errn-errp", "ul", "sensitivity", and for on-off data "alpha", "acceptance_on" and
-        "acceptance_off"; "all" for everything.
+        What to add: "errn-errp", "ul", "sensitivity" (and its logarithmic derivative by observing time), and for
+        on-off data "alpha", "acceptance_on" and "acceptance_off"; "all" for everything.
     energy_edges
         Edges of the bands, moved to the nearest edges of the data; None for one band of all energies.
     correlate_off
@@ -144,6 +144,8 @@ class ExcessMapEstimator:
         seen = np.stack([mask[band].any(axis=0) for band in slices])
         sums = self._sums(given, mask, slices, kernel)
         maps = self._counts_maps(sums) | self._norms(given, mask, slices, kernel, sums)
+        if "norm_sensitivity" in maps:
+            maps["sensitivity_time_slope"] = self._time_slope(sums)
         flag = self._flags(given, maps, slices, seen)
         target = geom.to_image().to_cube([bands])
         new = type(given.dataset.counts).from_geom
@@ -151,6 +153,15 @@ class ExcessMapEstimator:
         found["flag"] = new(target, data=flag)
         meta = {key: getattr(self, key) for key in ("n_sigma", "n_sigma_ul", "n_sigma_sensitivity")}
         return FluxMaps(found, self.spectral_model or default_spectrum(), given.dataset.gti, meta)
+
+    def _time_slope(self, sums: _Sums) -> np.ndarray:
+        """Return the logarithmic derivative of the sensitivity by observing time."""
+        significant = sums.statistic.n_sig_matching_significance(self.n_sigma_sensitivity)
+        if not self.apply_threshold_sensitivity:
+            return flux_time_slope(sums.statistic, significant, significant, self.n_sigma_sensitivity)
+        thresholds = self.gamma_min_sensitivity, self.bkg_syst_fraction_sensitivity
+        least = apply_threshold_sensitivity(sums.background, significant, *thresholds)
+        return flux_time_slope(sums.statistic, significant, least, self.n_sigma_sensitivity, self.gamma_min_sensitivity)
 
     def _flags(self, given: MapInput, maps: dict[str, np.ndarray], slices: list[slice], seen: np.ndarray) -> np.ndarray:
         """Return why pixels have no value, shape (band, lat, lon)."""

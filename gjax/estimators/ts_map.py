@@ -62,7 +62,8 @@ class TSMapEstimator:
     n_sigma_sensitivity
         Significance of the sensitivity.
     selection_optional
-        What to add: "errn-errp", "ul", "stat_scan", "sensitivity", or "all".
+        What to add: "errn-errp", "ul", "stat_scan", "sensitivity" (and its logarithmic derivative by observing time),
+        or "all".
     energy_edges
         Edges of the bands, moved to the nearest edges of the data; None for one band of all energies.
     sum_over_energy_groups
@@ -209,7 +210,8 @@ class TSMapEstimator:
         solved["stat_null"] = null
         solved["stat"] = null - solved["ts"]
         if "sensitivity" in chosen:
-            solved["norm_sensitivity"] = sensitivity_norms(bands, total, wanted, self.n_sigma_sensitivity)
+            limits = sensitivity_norms(bands, total, wanted, self.n_sigma_sensitivity)
+            solved["norm_sensitivity"], solved["sensitivity_time_slope"] = limits
         masked = {
             name: values & wanted if values.dtype == bool else np.where(wanted, values, np.nan)
             for name, values in solved.items()

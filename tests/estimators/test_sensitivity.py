@@ -53,3 +53,39 @@ def test_impossible(simulate_on_off, cube):
         SensitivityEstimator(n_sigma=-5)
     with pytest.raises(ValueError, match="needs off counts"):
         SensitivityEstimator().run(cube)
+
+
+@pytest.mark.parametrize(
+    ("background", "criteria"), [(400.0, {"significance"}), (1e5, {"bkg", "gamma", "significance"})]
+)
+def test_slope_in_time_is_that_of_longer_observations(simulate_on_off, background, criteria):
+    estimator = SensitivityEstimator(gamma_min=300 if len(criteria) > 1 else 0)
+    dataset = simulate_on_off(asimov=True, background=background)
+    table = estimator.run(dataset)
+    step = 1e-4
+    fluxes = []
+    for factor in (1 - step, 1 + step):
+        longer = dataset.copy(counts_off=dataset.counts_off * factor, exposure=dataset.exposure * factor)
+        found = estimator.run(longer)
+        assert list(found["criterion"]) == list(table["criterion"])
+        fluxes.append(np.log(found["e2dnde"].to_value("erg cm-2 s-1")))
+    assert set(table["criterion"]) == criteria
+    np.testing.assert_allclose(table["time_slope"].value, (fluxes[1] - fluxes[0]) / (2 * step), rtol=1e-4, atol=1e-6)
+
+
+def test_slope_of_maps(cube):
+    from gjax.estimators import ExcessMapEstimator, TSMapEstimator
+
+    step = 1e-3
+    longer = [
+        cube.copy(background=cube.background * factor, exposure=cube.exposure * factor)
+        for factor in (1 - step, 1 + step)
+    ]
+    for estimator in (
+        ExcessMapEstimator("0.1 deg", selection_optional="sensitivity"),
+        TSMapEstimator(kernel_width=0.3, selection_optional="sensitivity"),
+    ):
+        slope = estimator.run(cube)["sensitivity_time_slope"].data
+        low, high = (np.log(estimator.run(one)["norm_sensitivity"].data) for one in longer)
+        np.testing.assert_allclose(slope, (high - low) / (2 * step), rtol=2e-3)
+        assert np.all((slope > -1) & (slope < -0.5))
