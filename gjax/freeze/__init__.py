@@ -13,3 +13,4 @@ from gjax.freeze._posterior import Posterior as Posterior
 from gjax.freeze._result import Contour as Contour
 from gjax.freeze._result import FitResult as FitResult
 from gjax.freeze._result import Profile as Profile
+from gjax.freeze._weighted import WeightedPosterior as WeightedPosterior

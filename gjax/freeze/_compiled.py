@@ -14,11 +14,13 @@ from gjax.inference import (
     Minimum,
     RayEnd,
     Rays,
+    Whitening,
     covariance_at,
     find_crossings,
     minimise,
     nothing_own,
     profile_points,
+    to_x,
 )
 from gjax.likelihood import (
     AbstractCubes,
@@ -37,14 +39,17 @@ from gjax.likelihood import (
     predict,
     predict_sources,
     statistic,
+    statistic_of_prediction,
 )
 from gjax.parameters import fill
 
 __all__ = [
     "compiled_background",
+    "compiled_centre",
     "compiled_covariance",
     "compiled_crossings",
     "compiled_cubes",
+    "compiled_data_statistic",
     "compiled_hessian",
     "compiled_minimise",
     "compiled_norms",
@@ -72,6 +77,12 @@ def compiled_minimise(problem: Problem, x0: Array) -> Minimum:
 def compiled_covariance(problem: Problem, x: Array, fisher: Matrix) -> tuple[Array, Array]:
     """Return the covariance from the exact Hessian (the Fisher matrix where that is not positive), and which it is."""
     return covariance_at(hessian(problem, x), fisher, problem)
+
+
+@jax.jit
+def compiled_data_statistic(problem: Problem, x: Array) -> Array:
+    """Return the statistic of the data, without priors."""
+    return statistic_of_prediction(problem, predict(problem, full_theta(problem, x), 0))
 
 
 #: Kinds and shapes of problems whose programs were asked for before.
@@ -108,6 +119,12 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
 
 
 compiled_profile = jax.jit(profile_points)
+
+
+@jax.jit
+def compiled_centre(problem: Problem, whitening: Whitening) -> Array:
+    """Return the statistic at the centre of a whitening."""
+    return statistic(problem, to_x(problem, whitening, jnp.zeros_like(whitening.centre))[0])
 
 
 @jax.jit

@@ -22,8 +22,10 @@ from gjax.freeze._folding_errors import folding_errors
 from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import build_problem, source_kinds
-from gjax.freeze._posterior import Posterior, sample_posterior
+from gjax.freeze._posterior import Posterior
 from gjax.freeze._result import FitResult, fit_result
+from gjax.freeze._sampling import sample_posterior
+from gjax.freeze._weighted import WeightedPosterior
 from gjax.likelihood import CorrelatedFluxPointSets, Problem
 from gjax.models import Models, TemplateNPredModel
 
@@ -423,15 +425,65 @@ class Likelihood:
             Random key, e.g. ``jax.random.key(0)``.
         **options
             ``n_samples`` (1000 per chain), ``n_warmup`` (300, rounded up to hundreds), ``n_chains`` (4),
-            ``target_accept`` (0.8), ``result`` (a fit to start from; fitted first if not given), ``progress`` (True).
+            ``target_accept`` (0.8), ``result`` (a fit to start from; fitted first if not given), ``progress`` (True);
+            ``path`` (a file that is kept up to date while sampling, see `Posterior.save`), ``resume`` (a `Posterior`,
+            or the file of one: its chains go on until they have ``n_samples`` each, and are then what they would be
+            without the stop; key, warm-up and number of chains are those of the first run).
 
         Raises
         ------
         FitError
-            If a free parameter has no proper prior; the message names all that lack one.
+            If a free parameter has no proper prior (the message names all that lack one), the likelihood is not
+            finite at the start, or chains to go on with are of another likelihood.
         """
         self.require_free()
         return sample_posterior(self, key, **options)
+
+    def approximate(self, key: Array, **options: Any) -> WeightedPosterior:
+        """Fit a Gaussian to the posterior by variational inference: for more parameters than chains can sample.
+
+        Its errors are often too small, also where the fit went well: look at ``k_hat`` and ``message`` of the result.
+
+        Parameters
+        ----------
+        key
+            Random key.
+        **options
+            ``rank`` (of the covariance beyond its diagonal; a full one by default), ``n_steps`` (2000), ``n_particles``
+            (4 draws per step), ``rate`` (0.02), ``n`` (4000 draws of the result), ``result`` (a fit to start from).
+
+        Raises
+        ------
+        FitError
+            If a free parameter has no proper prior, or the bound is not finite.
+        """
+        from gjax.freeze._variational import approximate_posterior
+
+        self.require_free()
+        return approximate_posterior(self, key, **options)
+
+    def nested(self, key: Array, **options: Any) -> WeightedPosterior:
+        """Sample the posterior by nested sampling, which also gives the evidence (needs the extra ``gjax[nested]``).
+
+        Parameters
+        ----------
+        key
+            Random key.
+        **options
+            ``n_live`` (400 points), ``dlogz`` (0.1, logarithm of what may be missing at the end), ``max_calls``
+            (1 000 000), ``progress`` (True).
+
+        Raises
+        ------
+        FitError
+            If a free parameter has no proper prior.
+        ImportError
+            If dynesty is not installed.
+        """
+        from gjax.freeze._nested import nested_sampling
+
+        self.require_free()
+        return nested_sampling(self, key, **options)
 
     def require_free(self) -> None:
         """Raise `FitError` if no parameter is free, or no bin is left to fit."""

@@ -5,26 +5,22 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from gjax.errors import FitError
-from gjax.inference import make_sampler, whiten
+from gjax.freeze._chains import Chains, read_arrays, write_arrays
+from gjax.freeze._draws import AbstractDraws
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
     from gjax.freeze._result import FitResult
 
-__all__ = ["Posterior", "sample_posterior"]
+__all__ = ["Posterior", "named_samples"]
 
-#: Draws per compiled call: one program for any number of samples, progress and interruption in between.
-BLOCK = 100
+_WHAT = "posterior samples of gjax"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Posterior:
+class Posterior(AbstractDraws):
     """Samples of a posterior.
 
     Parameters
@@ -38,21 +34,28 @@ class Posterior:
     n_steps
         Leapfrog steps in total.
     result
-        The fit that the chains started from.
+        The fit that the chains started from; None if they were read without their likelihood.
     complete
         False if sampling was interrupted; the draws made until then are kept.
+    chains
+        What sampling goes on from.
+    sampled
+        The likelihood that was sampled; that of the fit if None.
     """
 
     samples: dict[str, np.ndarray]
     units: dict[str, str]
     divergences: int
     n_steps: int
-    result: FitResult
+    result: FitResult | None
     complete: bool = True
+    chains: Chains | None = None
+    sampled: Likelihood | None = None
 
-    def flat(self, name: str) -> np.ndarray:
-        """Return the draws of a parameter from all chains."""
-        return self.samples[self.result.table.names[self.result.one(name)]].ravel()
+    weights = None
+
+    def likelihood(self) -> Any:
+        return super().likelihood() if self.sampled is None else self.sampled
 
     def summary(self) -> Any:
         """Return an astropy table: mean, std, quantiles, bulk and tail effective sample size, R-hat."""
@@ -93,15 +96,119 @@ class Posterior:
         head = f"Posterior {'converged' if self.converged else 'NOT converged'}: {self.message}"
         return "\n".join([head, *self.summary().pformat(max_lines=-1, max_width=-1)])
 
-    def plot_corner(self, **options: Any) -> Any:
-        """Draw a corner plot and return the matplotlib figure."""
-        from gjax.plot import plot_corner
+    @property
+    def sample_stats(self) -> dict[str, np.ndarray]:
+        """Of every draw: diverging, n_steps, acceptance_rate and lp (logarithm of the density), (chains, draws)."""
+        if self.chains is None:
+            return {}
+        n = next(iter(self.samples.values())).shape[1]
+        c = self.chains
+        stats = {"diverging": c.diverging, "n_steps": c.n_steps, "acceptance_rate": c.accept, "lp": -c.potential}
+        return {name: values[:, :n] for name, values in stats.items()}
 
-        flat = {name: draws.ravel() for name, draws in self.samples.items()}
-        return plot_corner(flat, units=self.units, **options)
+    def save(self, path: Any) -> None:
+        """Write the samples to an npz file, with all that sampling needs to go on; see `Likelihood.sample`.
+
+        Parameters
+        ----------
+        path
+            The file; one that exists is replaced when the new one is whole.
+
+        Raises
+        ------
+        ValueError
+            If the samples come without their chains.
+        """
+        if self.chains is None or self.result is None:
+            raise ValueError("save: these samples come without their chains or their fit")
+        result, chains = self.result, self.chains
+        header = {
+            "what": _WHAT,
+            "names": list(self.samples),
+            "units": [self.units[name] for name in self.samples],
+            "n_samples": next(iter(self.samples.values())).shape[1],
+            "complete": self.complete,
+            "fit": {name: getattr(result, name) for name in ("total_stat", "success", "message", "n_steps", "edm")},
+            **{name: getattr(chains, name) for name in ("n_warmup", "target_accept", "done", "statistic")},
+        }
+        arrays = {name: getattr(chains, name) for name in _ARRAYS}
+        arrays |= {f"state {name}": values for name, values in chains.state.items()}
+        arrays |= {"theta": result.table.values, "free": result.table.free, "covariance": result.full_covariance}
+        arrays |= {"samples": np.stack(list(self.samples.values())) if self.samples else np.zeros((0, 0, 0))}
+        write_arrays(path, header, arrays)
+
+    @classmethod
+    def read(cls, path: Any, likelihood: Likelihood | None = None) -> Posterior:
+        """Read samples that were saved.
+
+        Parameters
+        ----------
+        path
+            The file.
+        likelihood
+            The likelihood they are of; without it they can be summarised and plotted, but not propagated.
+
+        Raises
+        ------
+        FitError
+            If the file is broken or none of samples, or the likelihood has other free parameters.
+        """
+        from gjax.freeze._sampling import restored_fit
+
+        header, arrays = read_arrays(path, _WHAT)
+        state = {name[6:]: values for name, values in arrays.items() if name.startswith("state ")}
+        run: dict[str, Any] = {name: header[name] for name in ("n_warmup", "target_accept", "done", "statistic")}
+        run |= {name: arrays[name] for name in _ARRAYS}
+        chains = Chains(**run, state=state)
+        n, names = header["n_samples"], header["names"]
+        result = None if likelihood is None else restored_fit(likelihood, path, header, arrays)
+        return cls(
+            dict(zip(names, arrays["samples"])),
+            dict(zip(names, header["units"])),
+            int(chains.diverging[:, :n].sum()),
+            int(chains.n_steps[:, :n].sum()),
+            result,
+            header["complete"],
+            chains,
+            likelihood,
+        )
+
+    def plot_trace(self, names: Any = None, **options: Any) -> Any:
+        """Plot the draws of every parameter in their order, and their distribution per chain; return the figure.
+
+        Parameters
+        ----------
+        names
+            Parameters; all by default.
+        options
+            Given to `gjax.plot.plot_chains`.
+        """
+        from gjax.plot import plot_chains
+
+        return plot_chains(self._chosen(names), units=self.units, **options)
+
+    def plot_ranks(self, names: Any = None, **options: Any) -> Any:
+        """Plot histograms of the ranks of every chain's draws among all (arXiv 1903.08008); return the figure.
+
+        Parameters
+        ----------
+        names
+            Parameters; all by default.
+        options
+            Given to `gjax.plot.plot_ranks`.
+        """
+        from gjax.plot import plot_ranks
+
+        return plot_ranks(self._chosen(names), **options)
+
+    def _chosen(self, names: Any) -> dict[str, np.ndarray]:
+        if names is None:
+            return self.samples
+        shape = next(iter(self.samples.values())).shape
+        return {name: self.flat(name).reshape(shape) for name in ([names] if isinstance(names, str) else names)}
 
     def to_arviz(self) -> Any:
-        """Return the samples as an ArviZ data set (needs the extra ``gjax[bayes]``).
+        """Return samples and their statistics as an ArviZ data set (needs the extra ``gjax[bayes]``).
 
         Raises
         ------
@@ -112,10 +219,30 @@ class Posterior:
             import arviz
         except ImportError as error:
             raise ImportError("to_arviz needs ArviZ: pip install 'gjax[bayes]'") from error
-        try:
-            return arviz.from_dict({"posterior": self.samples})
-        except (TypeError, ValueError, AttributeError):
-            return arviz.from_dict(posterior=self.samples)
+        groups: dict[str, Any] = {"posterior": self.samples} | (
+            {"sample_stats": stats} if (stats := self.sample_stats) else {}
+        )
+        # before 1.0 groups were keywords
+        return arviz.from_dict(**groups) if hasattr(arviz, "InferenceData") else arviz.from_dict(groups)
+
+
+_ARRAYS = ("x", "diverging", "n_steps", "accept", "potential", "centre", "root")
+
+
+def named_samples(likelihood: Likelihood, x: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return draws by name in the parameters' units, and the units.
+
+    Parameters
+    ----------
+    likelihood
+        Whose free vectors they are.
+    x
+        Shape (..., k), in units of the scales.
+    """
+    names, table = likelihood.free_names, likelihood.table
+    units, origins = dict(zip(table.names, table.units)), table.origins[table.free]
+    samples = {name: x[..., i] * likelihood.scale[i] + origins[i] for i, name in enumerate(names)}
+    return samples, {name: units[name] for name in names}
 
 
 def _rank_normalise(draws: np.ndarray) -> np.ndarray:
@@ -141,60 +268,3 @@ def _diagnose(draws: np.ndarray) -> tuple[float, float, float]:
     tail = min(float(effective_sample_size((split <= q).astype(float))) for q in (low, high))
     r_hat = max(float(split_gelman_rubin(normal)), float(split_gelman_rubin(folded)))
     return bulk, tail, r_hat
-
-
-def sample_posterior(
-    likelihood: Likelihood,
-    key: Any,
-    *,
-    n_samples: int = 1000,
-    n_warmup: int = 300,
-    n_chains: int = 4,
-    target_accept: float = 0.8,
-    result: FitResult | None = None,
-    progress: bool = True,
-) -> Posterior:
-    """Sample the posterior of a likelihood; see `Likelihood.sample`."""
-    improper = [
-        n
-        for n, free, prior in zip(likelihood.table.names, likelihood.table.free, likelihood.table.priors)
-        if free and prior is None
-    ]
-    if improper:
-        raise FitError(f"sampling needs a proper prior on every free parameter; without one are: {', '.join(improper)}")
-    if min(n_samples, n_warmup, n_chains) < 1:
-        raise ValueError("n_samples, n_warmup and n_chains must be at least 1")
-    n_warmup = BLOCK * -(-n_warmup // BLOCK)
-    result = likelihood.fit() if result is None else result
-    if result.free_names != likelihood.free_names:
-        raise ValueError(f"the fit given has other free parameters: {', '.join(result.free_names)}")
-    # the fit says where to start; priors, bounds and frozen values are those of the likelihood
-    problem = likelihood.problem
-    ratio = np.ones(len(result.x))
-    ratio[: result.n_free] = result.likelihood.scale / likelihood.scale
-    covariance = result.x_covariance * np.outer(ratio, ratio)
-    whitening = whiten(problem, jax.device_put(result.x * ratio), jax.device_put(covariance))
-    if not bool(jnp.all(jnp.isfinite(whitening.root))):
-        raise FitError(f"the fit gave no covariance to sample from: {result.message}")
-    start, draw = make_sampler(n_warmup, target_accept, 10)
-    parts, complete = [], True
-    with tqdm(total=n_warmup + n_samples, desc="NUTS", unit="draw", disable=None if progress else True) as bar:
-        try:
-            states = start(jax.random.split(key, n_chains), problem, whitening)
-            for done in range(0, n_warmup + n_samples, BLOCK):
-                states, drawn = draw(states, problem, whitening, BLOCK)
-                if done >= n_warmup:
-                    parts.append(jax.device_get(drawn[:3]))
-                bar.update(min(BLOCK, n_warmup + n_samples - done))
-        except KeyboardInterrupt:
-            complete = False
-    if not parts:
-        raise KeyboardInterrupt("sampling was interrupted before the first draw after the warm-up")
-    x, diverging, steps = (np.concatenate([part[i] for part in parts], axis=1)[:, :n_samples] for i in range(3))
-    names = likelihood.free_names
-    units = dict(zip(likelihood.table.names, likelihood.table.units))
-    origins = likelihood.table.origins[likelihood.table.free]
-    samples = {name: x[:, :, i] * likelihood.scale[i] + origins[i] for i, name in enumerate(names)}
-    return Posterior(
-        samples, {name: units[name] for name in names}, int(diverging.sum()), int(steps.sum()), result, complete
-    )

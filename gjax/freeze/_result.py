@@ -18,6 +18,7 @@ from gjax.units import DNDE, attach_unit, to_canonical
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
+    from gjax.freeze._weighted import WeightedPosterior
 
 __all__ = ["Contour", "FitResult", "Profile", "fit_result"]
 
@@ -388,6 +389,35 @@ class FitResult:
                 return attach_unit(np.nan, "TeV")
             ends = grid[[i - 1, i + 1]]
         return attach_unit(np.exp(grid[i]), "TeV")
+
+    def laplace(self, key: Any, n: int = 4000) -> WeightedPosterior:
+        """Return draws from the Gaussian at the fit, weighted to stand for the posterior: an instant preview.
+
+        Parameters
+        ----------
+        key
+            Random key, e.g. ``jax.random.key(0)``.
+        n
+            Number of draws.
+
+        Returns
+        -------
+        posterior
+            With ``k_hat`` and ``reliable``, which tell whether the weights are good enough; see `Likelihood.sample`
+            if not. Parameters without a prior are taken as flat.
+        """
+        from gjax.freeze._laplace import laplace
+
+        return laplace(self, key, n)
+
+    def log_evidence(self) -> float:
+        """Return the logarithm of the evidence in Laplace's approximation; NaN unless all priors are proper.
+
+        The unit is the likelihood of a model that meets every count: differences between models of the same data count.
+        """
+        from gjax.freeze._laplace import laplace_evidence
+
+        return laplace_evidence(self)
 
     def plot_error(self, source: str, energy_bounds: Any, ax: Any = None, **options: Any) -> Any:
         """Plot the spectrum of a source with its error band on a matplotlib axis and return the axis.

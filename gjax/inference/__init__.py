@@ -3,6 +3,9 @@
 from gjax.inference._covariance import covariance_at as covariance_at
 from gjax.inference._covariance import invert_information as invert_information
 from gjax.inference._lanes import run_lanes as run_lanes
+from gjax.inference._laplace import laplace_draws as laplace_draws
+from gjax.inference._laplace import log_volume as log_volume
+from gjax.inference._laplace import weigh as weigh
 from gjax.inference._minimise import CONVERGED as CONVERGED
 from gjax.inference._minimise import NOT_FINITE as NOT_FINITE
 from gjax.inference._minimise import STALLED as STALLED
@@ -20,5 +23,7 @@ from gjax.inference._profile import nothing_own as nothing_own
 from gjax.inference._profile import profile_points as profile_points
 from gjax.inference._sample import Whitening as Whitening
 from gjax.inference._sample import make_sampler as make_sampler
+from gjax.inference._sample import potential as potential
 from gjax.inference._sample import to_x as to_x
 from gjax.inference._sample import whiten as whiten
+from gjax.inference._variational import make_guide as make_guide

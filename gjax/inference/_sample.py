@@ -18,7 +18,7 @@ from jax import Array
 from gjax.inference._minimise import bounds_of, unused
 from gjax.likelihood import Problem, statistic
 
-__all__ = ["Whitening", "make_sampler", "to_x", "whiten"]
+__all__ = ["Whitening", "make_sampler", "potential", "to_x", "whiten"]
 
 
 class Whitening(eqx.Module):
@@ -96,7 +96,17 @@ def to_x(problem: Problem, whitening: Whitening, z: Array) -> tuple[Array, Array
     return jnp.where(spare, 0.0, x), jnp.sum(jnp.where(spare, 0.0, log_slope))
 
 
-def _potential(problem: Problem, whitening: Whitening) -> Callable[[Array], Array]:
+def potential(problem: Problem, whitening: Whitening) -> Callable[[Array], Array]:
+    """Return minus the logarithm of the posterior density as a function of sampler coordinates, up to a constant.
+
+    Parameters
+    ----------
+    problem
+        The likelihood, with its priors.
+    whitening
+        The map from sampler coordinates.
+    """
+
     def energy(z: Array) -> Array:
         x, log_jacobian = to_x(problem, whitening, z)
         # places without a parameter get a standard normal, so that the sampler sees a proper density
@@ -124,7 +134,7 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
     """
     from numpyro.infer.hmc import hmc
 
-    init_kernel, sample_kernel = hmc(potential_fn_gen=_potential, algo="NUTS")
+    init_kernel, sample_kernel = hmc(potential_fn_gen=potential, algo="NUTS")
 
     def start_one(key: Array, problem: Problem, whitening: Whitening) -> Any:
         place, chain = jax.random.split(key)

@@ -6,6 +6,10 @@ from gjax.parameters._parameter import Parameter as Parameter
 from gjax.parameters._parameter import ParameterField as ParameterField
 from gjax.parameters._parameter import name_parameter_fields as name_parameter_fields
 from gjax.parameters._parameter import parameter as parameter
+from gjax.parameters._prior_shapes import prior_cdf as prior_cdf
+from gjax.parameters._prior_shapes import prior_log_norm as prior_log_norm
+from gjax.parameters._prior_shapes import prior_quantile as prior_quantile
+from gjax.parameters._prior_shapes import prior_transform as prior_transform
 from gjax.parameters._priors import AbstractPrior as AbstractPrior
 from gjax.parameters._priors import GaussianPrior as GaussianPrior
 from gjax.parameters._priors import GeneralizedGaussianPrior as GeneralizedGaussianPrior

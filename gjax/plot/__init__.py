@@ -1,5 +1,9 @@
 """Plots: functions that take arrays, draw on a matplotlib axes and return it."""
 
+from gjax.plot.chains import plot_chains as plot_chains
+from gjax.plot.chains import plot_posterior_band as plot_posterior_band
+from gjax.plot.chains import plot_predictive as plot_predictive
+from gjax.plot.chains import plot_ranks as plot_ranks
 from gjax.plot.cube_images import CubeImages as CubeImages
 from gjax.plot.cube_images import dataset_images as dataset_images
 from gjax.plot.cube_maps import plot_images_spectrum as plot_images_spectrum

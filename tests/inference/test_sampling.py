@@ -8,7 +8,7 @@ from scipy import stats
 
 from gjax.datasets import FluxPoints, FluxPointsDataset
 from gjax.errors import FitError
-from gjax.freeze import Likelihood, _posterior
+from gjax.freeze import Likelihood, _sampling
 from gjax.freeze._posterior import Posterior
 from gjax.inference import make_sampler
 from gjax.models import Models, PowerLawSpectralModel, SkyModel
@@ -193,7 +193,7 @@ def test_the_number_of_draws_is_what_was_asked_for(points):
 @pytest.mark.parametrize(("calls", "is_kept"), [(1, False), (1000, True)])
 def test_an_interrupted_run_keeps_its_draws(points, monkeypatch, calls, is_kept):
     likelihood = Likelihood(points, models(KNOWN, GaussianPrior(1e-11, 1e-11)))
-    blocks = OPTIONS["n_warmup"] // _posterior.BLOCK
+    blocks = OPTIONS["n_warmup"] // _sampling.BLOCK
 
     def interrupted(*arguments):
         start, draw = make_sampler(*arguments)
@@ -206,14 +206,14 @@ def test_an_interrupted_run_keeps_its_draws(points, monkeypatch, calls, is_kept)
 
         return start, stop
 
-    monkeypatch.setattr(_posterior, "make_sampler", interrupted)
+    monkeypatch.setattr(_sampling, "make_sampler", interrupted)
     if not is_kept:
         with pytest.raises(KeyboardInterrupt, match="before the first draw"):
             likelihood.sample(jax.random.key(7), **OPTIONS)
         return
     posterior = likelihood.sample(jax.random.key(7), **OPTIONS)
     assert not posterior.complete
-    assert posterior.samples["soft.spectral.amplitude"].shape[1] == 3 * _posterior.BLOCK
+    assert posterior.samples["soft.spectral.amplitude"].shape[1] == 3 * _sampling.BLOCK
     assert "sampling was interrupted" in posterior.message
     assert not posterior.converged
 
