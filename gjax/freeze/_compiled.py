@@ -17,6 +17,7 @@ from gjax.inference import (
     Whitening,
     covariance_at,
     find_crossings,
+    lanes_at_once,
     minimise,
     nothing_own,
     profile_points,
@@ -58,6 +59,7 @@ __all__ = [
     "compiled_source_prediction",
     "compiled_spectrum",
     "compiled_statistic",
+    "compiled_statistic_at",
     "compiled_statistics",
     "fit_and_covariance",
     "measured_background",
@@ -83,6 +85,12 @@ def compiled_covariance(problem: Problem, x: Array, fisher: Matrix) -> tuple[Arr
 def compiled_data_statistic(problem: Problem, x: Array) -> Array:
     """Return the statistic of the data, without priors."""
     return statistic_of_prediction(problem, predict(problem, full_theta(problem, x), 0))
+
+
+@jax.jit
+def compiled_statistic_at(problem: Problem, x: Array) -> Array:
+    """Return the statistic at many free vectors, shape (points, k)."""
+    return jax.lax.map(lambda x: statistic(problem, x, 0), x, batch_size=lanes_at_once(problem))
 
 
 #: Kinds and shapes of problems whose programs were asked for before.

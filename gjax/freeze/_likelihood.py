@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,9 @@ from gjax.freeze._sampling import sample_posterior
 from gjax.freeze._weighted import WeightedPosterior
 from gjax.likelihood import CorrelatedFluxPointSets, Problem
 from gjax.models import Models, TemplateNPredModel
+
+if TYPE_CHECKING:
+    from gjax.freeze._starts import MultiStart
 
 __all__ = ["Likelihood"]
 
@@ -357,15 +360,31 @@ class Likelihood:
             out.update({self.names[i]: float(value) for i, value in zip(members, np.asarray(values))})
         return {name: out[name] for name in self.names}
 
-    def fit(self) -> FitResult:
-        """Minimise the statistic by damped Fisher scoring; errors are from the exact Hessian.
+    def fit(self, method: str = "scoring", *, trace: bool = False, **options: Any) -> FitResult:
+        """Minimise the statistic; errors are from the exact Hessian.
+
+        Parameters
+        ----------
+        method
+            "scoring" (damped Fisher scoring), for thousands of parameters "lbfgs" or "adam", which need no matrix until
+            the end, or "iminuit" (Minuit with exact gradients) as a cross-check. All but the first stop when 1e-4 of
+            the statistic is left to gain.
+        trace
+            True to keep the way of the fit in ``result.trace``.
+        **options
+            ``n_steps`` (largest number of steps) and ``rate`` (of Adam, in standard deviations) for methods other than
+            the first.
 
         Raises
         ------
         FitError
             If no parameter is free, no bin is left, or the statistic is not finite at the start.
+        ValueError
+            If the method is unknown.
         """
         self.require_free()
+        if method != "scoring" or trace or options:
+            return self._fit_by(method, trace, options)
         likelihood = self
         # a source that walked out of its cutout is folded again where it went, and fitted from there
         for _ in range(4):
@@ -377,6 +396,49 @@ class Likelihood:
             likelihood = result.likelihood
         message = f"a source keeps leaving its cutout; {result.message}"
         return dataclasses.replace(result, success=False, message=message)
+
+    def _fit_by(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:
+        from gjax.freeze._methods import minimum_by
+
+        likelihood, way = self, None
+        for _ in range(4):
+            minimum, here = minimum_by(likelihood, method, **options)
+            way = way or here
+            covariance, is_positive = compiled.compiled_covariance(likelihood.problem, minimum.x, minimum.fisher)
+            result = fit_result(likelihood, minimum, covariance, bool(is_positive))
+            result = dataclasses.replace(result, trace=way if trace else None)
+            if not self.frozen.cubes or all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
+                return result
+            likelihood = result.likelihood
+        return dataclasses.replace(
+            result, success=False, message=f"a source keeps leaving its cutout; {result.message}"
+        )
+
+    def fit_many(self, starts: Any) -> MultiStart:
+        """Fit from many starts in one batch, and once more from the lowest end.
+
+        Parameters
+        ----------
+        starts
+            Values of the free parameters in their units, shape (starts, parameters), in the order of `free_names`; or a
+            list of dictionaries such as ``{"index": 2.5}``, where all others are as in the models.
+
+        Returns
+        -------
+        fits
+            ``fits.best`` is the result; ``fits.message`` tells how many starts agree.
+
+        Raises
+        ------
+        FitError
+            If the statistic is finite at none of the starts.
+        ValueError
+            If the starts are not of that shape, or not finite.
+        """
+        from gjax.freeze._starts import fit_many
+
+        self.require_free()
+        return fit_many(self, starts)
 
     def asimov(self) -> Likelihood:
         """Return the likelihood of the data that its models expect, at their values; see `gjax.simulate`."""

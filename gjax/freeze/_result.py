@@ -18,6 +18,8 @@ from gjax.units import DNDE, attach_unit, to_canonical
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
+    from gjax.freeze._methods import FitTrace
+    from gjax.freeze._quadratic import QuadraticCheck
     from gjax.freeze._weighted import WeightedPosterior
 
 __all__ = ["Contour", "FitResult", "Profile", "fit_result"]
@@ -101,6 +103,8 @@ class FitResult:
         Number of likelihood evaluations.
     edm
         Expected distance to the minimum.
+    trace
+        The way of the fit, if it was asked for.
     """
 
     likelihood: Likelihood
@@ -111,6 +115,7 @@ class FitResult:
     message: str
     n_steps: int
     edm: float
+    trace: FitTrace | None = None
 
     @property
     def models(self) -> Models:
@@ -389,6 +394,18 @@ class FitResult:
                 return attach_unit(np.nan, "TeV")
             ends = grid[[i - 1, i + 1]]
         return attach_unit(np.exp(grid[i]), "TeV")
+
+    def quadratic_check(self) -> QuadraticCheck:
+        """Compare the statistic at one standard deviation, along parameters and eigenvectors, with a parabola.
+
+        Raises
+        ------
+        FitError
+            If the fit has no covariance.
+        """
+        from gjax.freeze._quadratic import quadratic_check
+
+        return quadratic_check(self)
 
     def laplace(self, key: Any, n: int = 4000) -> WeightedPosterior:
         """Return draws from the Gaussian at the fit, weighted to stand for the posterior: an instant preview.

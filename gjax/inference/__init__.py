@@ -2,6 +2,9 @@
 
 from gjax.inference._covariance import covariance_at as covariance_at
 from gjax.inference._covariance import invert_information as invert_information
+from gjax.inference._first_order import FIRST_ORDER as FIRST_ORDER
+from gjax.inference._first_order import judge as judge
+from gjax.inference._first_order import walk as walk
 from gjax.inference._lanes import run_lanes as run_lanes
 from gjax.inference._laplace import laplace_draws as laplace_draws
 from gjax.inference._laplace import log_volume as log_volume
@@ -11,9 +14,11 @@ from gjax.inference._minimise import NOT_FINITE as NOT_FINITE
 from gjax.inference._minimise import STALLED as STALLED
 from gjax.inference._minimise import STEPS as STEPS
 from gjax.inference._minimise import Minimum as Minimum
+from gjax.inference._minimise import Path as Path
 from gjax.inference._minimise import bounds_of as bounds_of
 from gjax.inference._minimise import minimise as minimise
 from gjax.inference._minimise import minimise_many as minimise_many
+from gjax.inference._minimise import scoring_path as scoring_path
 from gjax.inference._profile import RayEnd as RayEnd
 from gjax.inference._profile import Rays as Rays
 from gjax.inference._profile import find_crossing as find_crossing

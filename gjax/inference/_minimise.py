@@ -7,7 +7,7 @@ program, which halves the time to compile.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -24,6 +24,7 @@ __all__ = [
     "STALLED",
     "STEPS",
     "Minimum",
+    "Path",
     "State",
     "advance",
     "bounds_of",
@@ -32,6 +33,7 @@ __all__ = [
     "is_done",
     "minimise",
     "minimise_many",
+    "scoring_path",
     "tolerance",
     "unused",
 ]
@@ -68,6 +70,21 @@ class Minimum(eqx.Module):
     edm: Array
     steps: Array
     status: Array
+
+
+class Path(NamedTuple):
+    """The way of a fit.
+
+    Parameters
+    ----------
+    x
+        Free vectors, shape (steps, k).
+    statistic
+        Shape (steps,); NaN where a step was refused, and after the last.
+    """
+
+    x: Array
+    statistic: Array
 
 
 class State(eqx.Module):
@@ -197,6 +214,31 @@ def minimise(problem: Problem, x0: Array, held: Array) -> Minimum:
     """
     start = first_state(problem, x0)
     return ended(jax.lax.while_loop(lambda s: ~is_done(s), lambda s: advance(problem, held, s), start))
+
+
+def scoring_path(problem: Problem, x0: Array) -> tuple[Minimum, Path]:
+    """Minimise with nothing held, and return every point that was tried, with its statistic.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    x0
+        Start, in units of the scales; it is moved into the box.
+    """
+    held = jnp.zeros(x0.shape, bool)
+
+    def step(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
+        state, x, values = carry
+        after = advance(problem, held, state)
+        # a step that was refused leaves no value behind
+        moved = jnp.any(after.x != state.x) | (state.steps == 0)
+        value = jnp.where(moved, after.value, jnp.nan)
+        return after, x.at[state.steps].set(state.trial), values.at[state.steps].set(value)
+
+    room = jnp.zeros((MAX_STEPS, *x0.shape), x0.dtype), jnp.full(MAX_STEPS, jnp.nan, x0.dtype)
+    end, x, values = jax.lax.while_loop(lambda c: ~is_done(c[0]), step, (first_state(problem, x0), *room))
+    return ended(end), Path(x, values)
 
 
 def minimise_many(problem: Problem, own: Any, starts: Array, held: Array, *, width: int) -> Minimum:

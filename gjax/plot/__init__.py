@@ -22,6 +22,7 @@ from gjax.plot.data_objects import plot_events_map as plot_events_map
 from gjax.plot.data_objects import plot_points as plot_points
 from gjax.plot.data_objects import plot_spectrum as plot_spectrum
 from gjax.plot.data_objects import plot_spectrum_error as plot_spectrum_error
+from gjax.plot.fits import plot_fit_trace as plot_fit_trace
 from gjax.plot.irf import plot_background_image as plot_background_image
 from gjax.plot.irf import plot_background_spectrum as plot_background_spectrum
 from gjax.plot.irf import plot_curves as plot_curves
