@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gjax.errors import FitError
+from gjax.forecast._equivalent import EquivalentCounts, discovery_reach, equivalent_counts, upper_limit
 from gjax.forecast._matrices import covariance_of, positive_part, profiled_information, tied_parameters
 from gjax.likelihood import (
     expected_information,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gjax.forecast._plan import Plan
     from gjax.freeze import Likelihood
 
-__all__ = ["EquivalentCounts", "Forecast", "forecast"]
+__all__ = ["Forecast", "forecast"]
 
 
 @jax.jit
@@ -47,31 +48,6 @@ def _bend(problem: Any, x: Any, direction: Any) -> Any:
     without = predict(problem, full_theta(problem, x - step * direction), 1)
     lost = sum(jnp.sum(jnp.abs(m - n - step * s)) for m, n, s in zip(mu, without, slope))
     return lost / sum(jnp.sum(jnp.abs(step * s)) for s in slope)
-
-
-class EquivalentCounts(NamedTuple):
-    r"""The counting experiment that tells as much about a norm: counts of signal and background.
-
-    With the profiled variance :math:`\sigma^2(\theta)` of the norm, which grows with the norm itself,
-    :math:`s = \theta^2 / (\sigma^2(\theta) - \sigma^2(0))` and
-    :math:`b = \theta^2 \sigma^2(0) / (\sigma^2(\theta) - \sigma^2(0))^2`
-    (Edwards & Weniger, arXiv 1704.05458).
-
-    Parameters
-    ----------
-    signal, background
-        Counts.
-    """
-
-    signal: float
-    background: float
-
-
-def _gain(ratio: float) -> float:
-    """Return ((1+r) ln(1+r) - r) / r^2, which is 1/2 at r = 0."""
-    if ratio < 1e-3:
-        return 0.5 - ratio / 6 + ratio**2 / 12
-    return float(((1 + ratio) * np.log1p(ratio) - ratio) / ratio**2)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -235,8 +211,14 @@ class Forecast:
             raise FitError(f"the data tell nothing about {self.free_names[i]}: {self.message or 'no information'}")
         return float(1 / part)
 
-    def _norm(self, name: str) -> tuple[int, float]:
-        """Return the position of a norm, and its variance without signal."""
+    def norm_position(self, name: str) -> int:
+        """Return the position of a norm.
+
+        Raises
+        ------
+        ValueError
+            If the counts of no source are proportional to the parameter.
+        """
         i = self.position(name)
         x = np.asarray(self.likelihood.start).copy()
         x[i] = x[i] if x[i] != 0 else 1.0
@@ -244,8 +226,14 @@ class Forecast:
         bend = float(_bend(self.likelihood.problem, jax.device_put(x), jax.device_put(direction)))
         if not bend < 1e-6:
             raise ValueError(f"{self.free_names[i]}: expected a norm, to which the counts of a source are proportional")
+        return i
+
+    def _norm(self, name: str) -> tuple[int, float]:
+        """Return the position of a norm, and its variance without signal."""
+        i = self.norm_position(name)
+        value = float(np.asarray(self.likelihood.start)[i]) or 1.0
         # other parameters of the source are profiled out in the limit, where they still matter
-        return i, self._variance(i, 1e-6 * x[i])
+        return i, self._variance(i, 1e-6 * value)
 
     def equivalent_counts(self, name: str, value: float | None = None) -> EquivalentCounts:
         """Return the counting experiment that tells as much about a norm.
@@ -269,10 +257,7 @@ class Forecast:
         theta = (self[name][0] if value is None else float(value)) / scale
         if theta == 0:
             raise ValueError(f"{name}: a norm of 0 has no equivalent counts; give a value")
-        more = self._variance(i, theta) - before
-        if not more > 0:
-            return EquivalentCounts(np.inf, np.inf)
-        return EquivalentCounts(theta**2 / more, theta**2 * before / more**2)
+        return equivalent_counts(theta, self._variance(i, theta), before)
 
     def upper_limit(self, name: str, *, confidence: float = 0.95) -> float:
         r"""Return the expected upper limit on a norm if there is no signal.
@@ -296,14 +281,9 @@ class Forecast:
 
         if not 0.5 < confidence < 1:
             raise ValueError(f"confidence: got {confidence}, expected between 0.5 and 1")
-        z = float(ndtri(confidence))
         i, before = self._norm(name)
-
-        def excess(log_theta: float) -> float:
-            theta = np.exp(log_theta)
-            return float(np.log(theta**2 / self._variance(i, theta)) - 2 * np.log(z))
-
-        return self._solve(excess, z * np.sqrt(before)) * self.likelihood.scale[i]
+        limit = upper_limit(lambda theta: self._variance(i, theta), before, float(ndtri(confidence)))
+        return limit * float(self.likelihood.scale[i])
 
     def discovery_reach(self, name: str, *, n_sigma: float = 5.0) -> float:
         r"""Return the value of a norm that is expected to be discovered.
@@ -325,26 +305,14 @@ class Forecast:
         if not n_sigma > 0:
             raise ValueError(f"n_sigma: got {n_sigma}, expected more than 0")
         i, before = self._norm(name)
+        reach = discovery_reach(lambda theta: self._variance(i, theta), before, n_sigma)
+        return reach * float(self.likelihood.scale[i])
 
-        def excess(log_theta: float) -> float:
-            theta = np.exp(log_theta)
-            ratio = max(self._variance(i, theta) / before - 1, 0.0)
-            return float(np.log(2 * theta**2 / before * _gain(ratio)) - 2 * np.log(n_sigma))
+    def sensitivity(self, name: str, energy_edges: Any = None, **options: Any) -> Any:
+        """Return expected limits and discovery fluxes per energy band; see `gjax.forecast.sensitivity_curve`."""
+        from gjax.forecast._sensitivity import sensitivity_curve
 
-        return self._solve(excess, n_sigma * np.sqrt(before)) * self.likelihood.scale[i]
-
-    @staticmethod
-    def _solve(excess: Any, guess: float) -> float:
-        """Return where an increasing function of the logarithm is 0, not below a guess."""
-        from scipy.optimize import brentq
-
-        low = np.log(guess) - 1e-3
-        while excess(low) > 0:
-            low -= 1.0
-        high = low + 1.0
-        while excess(high) < 0:
-            high += 1.0
-        return float(np.exp(brentq(excess, low, high, xtol=1e-8)))
+        return sensitivity_curve(self, name, energy_edges, **options)
 
     # ---- what one asks next ----
 

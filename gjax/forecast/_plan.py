@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gjax.forecast._forecast import Forecast
     from gjax.forecast._optimise import OptimalDesign
 
-__all__ = ["Design", "Plan", "compiled_error", "compiled_limit", "make_plan", "plan_offsets"]
+__all__ = ["Design", "Plan", "bins_of", "compiled_error", "compiled_limit", "make_plan", "plan_offsets"]
 
 _bins = jax.jit(expected_bins)
 
@@ -271,6 +271,24 @@ def _times(datasets: Sequence[Any]) -> np.ndarray:
     return times if (times > 0).all() else np.ones(len(datasets))
 
 
+def bins_of(*forecasts: Forecast) -> tuple[_Bucket, ...]:
+    """Return what every bin expects in forecasts of the same observations, per bucket; leading axis over forecasts."""
+    first = forecasts[0]
+    n = len(first.free_names)
+    parts = [jax.device_get(_bins(f.likelihood.problem, f.likelihood.start, f.off)) for f in forecasts]
+    buckets = []
+    for number, members in enumerate(first.likelihood.frozen.members):
+        fields: Any = [np.stack([part[number][k] for part in parts]) for k in range(6)]
+        stacked = ExpectedBins(*fields)
+        stacked = stacked._replace(
+            signal_slopes=stacked.signal_slopes[:, :, :n], other_slopes=stacked.other_slopes[:, :, :n]
+        )
+        low, high, where, is_counts = _energies(first, number)
+        arrays: Any = {"datasets": np.array(members), "log_low": low, "log_high": high, "energy_bin": where}
+        buckets.append(_Bucket(bins=stacked, is_counts=is_counts, **arrays))
+    return tuple(buckets)
+
+
 def make_plan(offsets: Sequence[float], forecasts: Sequence[Forecast]) -> Plan:
     """Return the plan of forecasts of the same observations at several offsets.
 
@@ -286,17 +304,6 @@ def make_plan(offsets: Sequence[float], forecasts: Sequence[Forecast]) -> Plan:
     first = forecasts[0]
     likelihood = first.likelihood
     n = len(first.free_names)
-    parts = [jax.device_get(_bins(f.likelihood.problem, f.likelihood.start, f.off)) for f in forecasts]
-    buckets = []
-    for number, members in enumerate(likelihood.frozen.members):
-        fields: Any = [np.stack([part[number][k] for part in parts]) for k in range(6)]
-        stacked = ExpectedBins(*fields)
-        stacked = stacked._replace(
-            signal_slopes=stacked.signal_slopes[:, :, :n], other_slopes=stacked.other_slopes[:, :, :n]
-        )
-        low, high, where, is_counts = _energies(first, number)
-        arrays: Any = {"datasets": np.array(members), "log_low": low, "log_high": high, "energy_bin": where}
-        buckets.append(_Bucket(bins=stacked, is_counts=is_counts, **arrays))
     spline: Any = np.ones((4, 1, 1)) * np.array([0.0, 0.0, 0.0, 1.0])[:, None, None]
     if len(offsets) > 1:
         spline = CubicSpline(np.asarray(offsets, float), np.eye(len(offsets))).c
@@ -304,7 +311,7 @@ def make_plan(offsets: Sequence[float], forecasts: Sequence[Forecast]) -> Plan:
     design: Any = Design(ones, ones, 1e-9 * ones, float(offsets[0]) * ones)  # type: ignore[arg-type]
     x: Any = np.asarray(likelihood.start)[:n]
     plan: Any = Plan(
-        buckets=tuple(buckets),
+        buckets=bins_of(*forecasts),
         prior=first.x_prior,  # type: ignore[arg-type]
         value=x,
         scale=likelihood.scale,  # type: ignore[arg-type]

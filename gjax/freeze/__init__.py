@@ -9,6 +9,7 @@ from gjax.freeze._folds import draw_sources as draw_sources
 from gjax.freeze._images import cube_backgrounds as cube_backgrounds
 from gjax.freeze._images import cube_signals as cube_signals
 from gjax.freeze._likelihood import Likelihood as Likelihood
+from gjax.freeze._points import point_source_counts as point_source_counts
 from gjax.freeze._posterior import Posterior as Posterior
 from gjax.freeze._result import Contour as Contour
 from gjax.freeze._result import FitResult as FitResult

@@ -15,7 +15,16 @@ from jax import Array
 from gjax.likelihood._arrow import Arrow, Matrix
 from gjax.likelihood._buckets import AbstractBucket, CashCubes, CashSpectra, OnOffCubes, OnOffSpectra
 from gjax.likelihood._on_off import background_profile
-from gjax.likelihood._problem import Parts, Problem, full_theta, predict, predict_parts, prior_of_theta, sum_parts
+from gjax.likelihood._problem import (
+    Parts,
+    Problem,
+    full_theta,
+    has_priors,
+    predict,
+    predict_parts,
+    prior_of_theta,
+    sum_parts,
+)
 from gjax.likelihood._scoring import _blocks, _linearised, _products, _project
 
 __all__ = [
@@ -196,7 +205,7 @@ def _all_slopes(problem: Problem, columns: Parts, number: int) -> Array:
 
 def prior_information(problem: Problem, x: Array) -> Array:
     """Return half the second derivatives of all priors, shape (k, k)."""
-    if problem.table.prior_kind is None:
+    if not has_priors(problem):
         return jnp.zeros((len(x), len(x)), x.dtype)
     curvature: Array = jax.hessian(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
     return 0.5 * curvature

@@ -89,6 +89,8 @@ def _replaced(likelihood: Likelihood, rng: np.random.Generator | None) -> list[A
             made = {"counts": counts(dataset.counts, _data(signal) + on)}
             out.append(dataset.copy(**made, counts_off=counts(dataset.counts_off, off)))
         else:
+            # events one by one become counts
+            dataset = getattr(dataset, "dataset", dataset).copy(dataset.name)
             out.append(dataset.copy(counts=counts(dataset.counts, _data(signal) + _data(background))))
     return out
 
@@ -98,7 +100,7 @@ def asimov_datasets(likelihood: Likelihood) -> list[Any]:
 
     Counts become their mean; off counts become the background that fits best to on and off counts, or stay as they
     are where a dataset has no on counts at all; measured fluxes become predicted ones. Negative means become 0, and
-    upper limits of flux points stay.
+    upper limits of flux points stay. Unbinned datasets become binned ones.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["sample_power_law_segments", "sample_rows", "segment_integrals"]
+__all__ = ["sample_power_law_rows", "sample_power_law_segments", "sample_rows", "segment_integrals"]
 
 
 def segment_integrals(nodes: np.ndarray, density: np.ndarray) -> np.ndarray:
@@ -62,18 +62,58 @@ def sample_power_law_segments(
     >>> bool(x.min() > 1) and bool(x.max() < 10)
     True
     """
+    return sample_power_law_rows(rng, nodes, np.asarray(density, dtype=float)[np.newaxis], np.zeros(size, int))
+
+
+def sample_power_law_rows(
+    rng: np.random.Generator, nodes: np.ndarray, density: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Draw one value for each entry of ``rows``, from densities that are power laws between nodes.
+
+    Parameters
+    ----------
+    rng
+        Random number generator.
+    nodes
+        Positive increasing values, shape (n,).
+    density
+        Densities at the nodes, shape (m, n), not normalised.
+    rows
+        Which of the densities, for each value to draw, shape (k,).
+
+    Raises
+    ------
+    ValueError
+        If values are asked from a density that is zero everywhere, negative or not finite.
+
+    Examples
+    --------
+    >>> flat = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    >>> x = sample_power_law_rows(np.random.default_rng(0), np.array([1.0, 2.0, 3.0]), flat, np.array([0, 1]))
+    >>> bool(1 < x[0] < 3)
+    True
+    """
     nodes, density = np.asarray(nodes, dtype=float), np.asarray(density, dtype=float)
-    if size == 0:
+    rows = np.asarray(rows, dtype=int)
+    if rows.size == 0:
         return np.empty(0)
     weights = segment_integrals(nodes, density)
-    if not np.all(np.isfinite(weights)) or np.any(density < 0) or weights.sum() <= 0:
+    used = np.zeros(len(density), bool)
+    used[rows] = True
+    if not np.all(np.isfinite(weights[used])) or np.any(density[used] < 0) or np.any(weights[used].sum(axis=1) <= 0):
         raise ValueError("the density to sample from must be finite, not negative, and not zero everywhere")
-    cumulative = np.concatenate([[0.0], np.cumsum(weights)])
-    target = rng.random(size) * cumulative[-1]
-    index = np.clip(np.searchsorted(cumulative, target, side="right") - 1, 0, len(weights) - 1)
+    cumulative = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
+    end = np.where(used, cumulative[:, -1], 1.0)
+    # row i occupies [2i, 2i + 1] of one long increasing array, so that one search serves all rows
+    flat = (np.where(used[:, None], cumulative / end[:, None], 0.0) + 2.0 * np.arange(len(end))[:, None]).ravel()
+    target = rng.random(rows.size)
+    width = cumulative.shape[1]
+    index = np.clip(np.searchsorted(flat, target + 2.0 * rows, side="right") - rows * width - 1, 0, width - 2)
+    weight = weights[rows, index]
     # A target on the border of an empty segment belongs to the next one that is not empty.
-    fraction = np.clip((target - cumulative[index]) / np.where(weights[index] > 0, weights[index], 1.0), 0.0, 1.0)
-    low, high, first, second = nodes[index], nodes[index + 1], density[index], density[index + 1]
+    into = target * end[rows] - cumulative[rows, index]
+    fraction = np.clip(into / np.where(weight > 0, weight, 1.0), 0.0, 1.0)
+    low, high, first, second = nodes[index], nodes[index + 1], density[rows, index], density[rows, index + 1]
     positive = (first > 0) & (second > 0)
     growth = np.log(np.where(positive, second, 1.0) * high) - np.log(np.where(positive, first, 1.0) * low)
     safe = np.where(np.abs(growth) < 1e-8, 1.0, growth)
