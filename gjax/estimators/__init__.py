@@ -9,6 +9,8 @@ from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimat
 from gjax.estimators.flux_profile import FluxProfile as FluxProfile
 from gjax.estimators.flux_profile import FluxProfileEstimator as FluxProfileEstimator
 from gjax.estimators.light_curve import LightCurveEstimator as LightCurveEstimator
+from gjax.estimators.morphology import EnergyDependentMorphology as EnergyDependentMorphology
+from gjax.estimators.morphology import EnergyDependentMorphologyEstimator as EnergyDependentMorphologyEstimator
 from gjax.estimators.peaks import find_peaks as find_peaks
 from gjax.estimators.peaks import find_peaks_in_flux_map as find_peaks_in_flux_map
 from gjax.estimators.profile_regions import (

@@ -17,7 +17,7 @@ from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes, lane_statistic
 from gjax.likelihood import AbstractBucket, AbstractFluxPointSets, CashSpectra, OnOffSpectra, background_profile
 
-__all__ = ["require_spectra", "unified_intervals"]
+__all__ = ["higher_ranks", "require_spectra", "unified_intervals"]
 
 STEPS = 60
 #: Norms that are tested along a band, four times.
@@ -110,6 +110,33 @@ def _fields(bucket: AbstractBucket) -> tuple[str, ...]:
     return {CashSpectra: ("counts",), OnOffSpectra: ("counts", "counts_off")}.get(type(bucket), ())
 
 
+def higher_ranks(rng: np.random.Generator, lanes: Lanes, norm: np.ndarray, start: Array, n_toys: int) -> np.ndarray:
+    """Return the part of toys drawn at norms that rank higher than the data, shape (bands,).
+
+    An interval of confidence c holds a norm if this is less than c.
+
+    Parameters
+    ----------
+    rng
+        Random numbers.
+    lanes
+        The bands.
+    norm
+        Norms, shape (bands,).
+    start
+        A step in the norm: about an error, shape (bands,).
+    n_toys
+        Number of toys.
+    """
+    at = jax.device_put(norm)
+    rates = jax.device_get(_expected(lanes, at))
+    toys = tuple(
+        tuple(np.concatenate([n[np.newaxis], rng.poisson(r, (n_toys, *r.shape)).astype(n.dtype)]) for n, r in pair)
+        for pair in (zip(one, other) for one, other in zip(_counts(lanes), rates))
+    )
+    return np.asarray(_higher(lanes, jax.device_put(toys), at, start))
+
+
 def unified_intervals(
     key: Array, lanes: Lanes, top: np.ndarray, start: np.ndarray, level: float, n_toys: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -135,21 +162,12 @@ def unified_intervals(
     low, high
         Shape (bands,); NaN where an interval does not end below ``top``.
     """
-    step, data = jax.device_put(start), _counts(lanes)
+    step = jax.device_put(start)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-
-    def higher(norm: np.ndarray) -> np.ndarray:
-        at = jax.device_put(norm)
-        rates = jax.device_get(_expected(lanes, at))
-        toys = tuple(
-            tuple(np.concatenate([n[np.newaxis], rng.poisson(r, (n_toys, *r.shape)).astype(n.dtype)]) for n, r in pair)
-            for pair in (zip(one, other) for one, other in zip(data, rates))
-        )
-        return np.asarray(_higher(lanes, jax.device_put(toys), at, step))
 
     def ends(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         norms = low + np.linspace(0.0, 1.0, POINTS)[:, np.newaxis] * (high - low)
-        return _ends(norms, np.stack([higher(norm) for norm in norms]) - level)
+        return _ends(norms, np.stack([higher_ranks(rng, lanes, norm, step, n_toys) for norm in norms]) - level)
 
     low, high = ends(0 * top, top)
     # again around each end; twice around the upper one, where counts as whole numbers make it jump

@@ -109,7 +109,7 @@ class RegularizedFluxPointsEstimator:
         size = len(low)
         is_smoothed = self.smoothness > 0 and size > 2
         is_log = is_smoothed and self.penalty == "log"
-        plain, where = self._with_norms(likelihood, source, low, high, np.eye(size), 0.0, is_log=False)
+        plain, where = self.with_norms(likelihood, source)
         used, to_pivot, place = plain, np.stack([np.eye(size)] * size), np.arange(size)
         if is_smoothed:
             to_pivot, place = pivot_matrices(np.sqrt(low * high)), np.zeros(size, dtype=int)
@@ -123,6 +123,19 @@ class RegularizedFluxPointsEstimator:
         }
         stat_null, stat = (np.asarray(v) for v in null_statistics(plain.problem, plain.start, on_device[0]))
         return self._points(likelihood, source, low, high, values, stat_null - stat, stat_null)
+
+    def with_norms(self, likelihood: Likelihood, source: str) -> tuple[Likelihood, np.ndarray]:
+        """Return the likelihood with a free norm per band, without a penalty, and the places of these norms in x.
+
+        Parameters
+        ----------
+        likelihood
+            The likelihood.
+        source
+            The source.
+        """
+        edges = self._plain.edges
+        return self._with_norms(likelihood, source, edges[:-1], edges[1:], np.eye(len(edges) - 1), 0.0, is_log=False)
 
     def _with_norms(
         self,
