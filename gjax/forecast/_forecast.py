@@ -233,7 +233,7 @@ class Forecast:
         i = self.norm_position(name)
         value = float(np.asarray(self.likelihood.start)[i]) or 1.0
         # other parameters of the source are profiled out in the limit, where they still matter
-        return i, self._variance(i, 1e-6 * value)
+        return i, self._variance(i, 1e-9 * value)
 
     def equivalent_counts(self, name: str, value: float | None = None) -> EquivalentCounts:
         """Return the counting experiment that tells as much about a norm.

@@ -39,8 +39,9 @@ def point_source_counts(
     import astropy.units as u
 
     def at(position: Any) -> SkyModel:
-        lon, lat = (Parameter(value, "deg", frozen=True) for value in (position.icrs.ra.deg, position.icrs.dec.deg))
-        return SkyModel(spectral_model, PointSpatialModel(lon, lat), name=f"{lon.value} {lat.value}")
+        lon, lat = position.icrs.ra.deg, position.icrs.dec.deg
+        place: Any = [Parameter(value, "deg", frozen=True) for value in (lon, lat)]
+        return SkyModel(spectral_model, PointSpatialModel(*place), name=f"{lon} {lat}")
 
     models = [at(position) for position in positions]
     frozen = likelihood.frozen

@@ -10,6 +10,7 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
+from gjax.freeze._covariances import FitCovariance, fit_covariance
 from gjax.freeze._degenerate import degenerate, fisher_diagonal
 from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum, Rays
 from gjax.models import Models, panel_edges, parameter_qtable
@@ -142,6 +143,42 @@ class FitResult:
         """Covariance of the free parameters in their units, in the order of `free_names`."""
         scale = self.likelihood.scale
         return self.x_covariance[: self.n_free, : self.n_free] * np.outer(scale, scale)
+
+    def covariance_of(self, kind: str) -> FitCovariance:
+        r"""Return one of three covariances of the free parameters, or say why there is none.
+
+        Parameters
+        ----------
+        kind
+            "hessian": the inverse of the observed information H, half the second derivatives of the statistic (as in
+            `covariance`, which falls back on the Fisher matrix of the fit). "fisher": the inverse of the information
+            expected at the best fit, with every bin of cubes; see `gjax.forecast.Forecast`. "sandwich":
+            :math:`H^{-1} (\sum_b g_b g_b^T) H^{-1}` with the score :math:`g_b` of every bin, half the derivative of
+            its statistic. The sandwich is right where bins are independent but scatter more or less than the
+            statistic takes for granted (backgrounds that vary, wrong errors of flux points), and where the model is
+            not quite the truth; it does not help against counts that are correlated between bins, nor against a bias,
+            and needs many more bins than parameters (White 1982, doi:10.2307/1912526).
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown.
+        """
+        return fit_covariance(self, kind)
+
+    def plot_correlation(self, kind: str = "hessian", ax: Any = None) -> Any:
+        """Plot the correlations of the free parameters on a matplotlib axis and return it.
+
+        Parameters
+        ----------
+        kind
+            See `covariance_of`.
+        ax
+            Axes; new ones if None.
+        """
+        from gjax.plot import plot_correlation
+
+        return plot_correlation(self.covariance_of(kind).correlation, self.free_names, label="", ax=ax)
 
     @property
     def full_covariance(self) -> np.ndarray:

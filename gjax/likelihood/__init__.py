@@ -25,6 +25,7 @@ from gjax.likelihood._exchange import draw_data as draw_data
 from gjax.likelihood._exchange import with_data as with_data
 from gjax.likelihood._expected import LEAST_COUNTS as LEAST_COUNTS
 from gjax.likelihood._expected import ExpectedBins as ExpectedBins
+from gjax.likelihood._expected import dense_matrix as dense_matrix
 from gjax.likelihood._expected import expected_bins as expected_bins
 from gjax.likelihood._expected import expected_counts as expected_counts
 from gjax.likelihood._expected import expected_information as expected_information
@@ -32,6 +33,7 @@ from gjax.likelihood._expected import expected_off as expected_off
 from gjax.likelihood._expected import information_along as information_along
 from gjax.likelihood._expected import information_weight as information_weight
 from gjax.likelihood._expected import prior_information as prior_information
+from gjax.likelihood._expected import score_products as score_products
 from gjax.likelihood._gaussian import chi2 as chi2
 from gjax.likelihood._gaussian import chi2_asymmetric as chi2_asymmetric
 from gjax.likelihood._on_off import background_profile as background_profile

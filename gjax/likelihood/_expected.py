@@ -30,6 +30,7 @@ from gjax.likelihood._scoring import _blocks, _linearised, _products, _project
 __all__ = [
     "LEAST_COUNTS",
     "ExpectedBins",
+    "dense_matrix",
     "expected_bins",
     "expected_counts",
     "expected_information",
@@ -37,6 +38,7 @@ __all__ = [
     "information_along",
     "information_weight",
     "prior_information",
+    "score_products",
 ]
 
 #: No bin is taken to expect fewer counts than this: without any, a single one would tell everything.
@@ -171,11 +173,19 @@ def expected_information(problem: Problem, x: Array, off: tuple[Array | None, ..
     """
     mu, columns = _linearised(problem, x)
     weights = [information_weight(bucket, m, b) for bucket, m, b in zip(problem.buckets, mu, off)]
-    return _dense(problem, _products(problem, columns, [jnp.zeros_like(m) for m in mu], weights)[1])
+    return dense_matrix(problem, _products(problem, columns, [jnp.zeros_like(m) for m in mu], weights)[1])
 
 
-def _dense(problem: Problem, matrix: Matrix) -> Array:
-    """Return a matrix over the free vector with the zeros between datasets."""
+def dense_matrix(problem: Problem, matrix: Matrix) -> Array:
+    """Return a matrix over the free vector with the zeros between datasets.
+
+    Parameters
+    ----------
+    problem
+        The likelihood.
+    matrix
+        Dense, or without the zeros.
+    """
     if not isinstance(matrix, Arrow):
         return matrix
     columns = problem.columns
@@ -201,6 +211,24 @@ def _all_slopes(problem: Problem, columns: Parts, number: int) -> Array:
     out = jnp.zeros((len(found), problem.columns.directions.shape[1], found.shape[2]), found.dtype)
     out = out.at[:, shared].add(found[:, :g], mode="drop")
     return out.at[jnp.arange(len(found))[:, None], at].add(found[:, g:], mode="drop")
+
+
+def score_products(problem: Problem, x: Array) -> Array:
+    r"""Return the sum of score times score over all bins, :math:`\sum_b g_b g_b^T`, without priors.
+
+    The score of a bin is the derivative of half its statistic; with counts n and mean μ, :math:`(1 - n/\mu)\,\mu'`.
+
+    Parameters
+    ----------
+    problem
+        The likelihood, with every bin.
+    x
+        The free vector, in units of the scales.
+    """
+    mu, columns = _linearised(problem, x)
+    slopes = [jax.grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m) for bucket, m in zip(problem.buckets, mu)]
+    weights = [0.25 * slope**2 for slope in slopes]
+    return dense_matrix(problem, _products(problem, columns, slopes, weights)[1])
 
 
 def prior_information(problem: Problem, x: Array) -> Array:
