@@ -87,7 +87,7 @@ def with_backgrounds(models: Any, datasets: Any, *, tilt: bool = False, priors: 
     if priors:
         own = own.with_priors({"*.norm*": UniformPrior(*NORM_RANGE)})
         own = own.with_priors({"*.tilt*": UniformPrior(*TILT_RANGE)}) if tilt else own
-    return Models([*models, *own])
+    return Models([*models, *own], priors=getattr(models, "priors", ()))
 
 
 def reduce_data(result: AnalysisResult, models: Any, progress: bool) -> str:

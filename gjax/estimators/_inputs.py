@@ -94,7 +94,10 @@ def _predictions(datasets: list[Any], models: Any) -> tuple[dict[str, Any], dict
     models = models if isinstance(models, Models) else Models(models)
     if not any(isinstance(model, SkyModel | TemplateNPredModel) for model in models):
         # a likelihood needs a source: this one acts on no dataset
-        models = Models([*models, SkyModel(PowerLawSpectralModel(), name="no source", datasets_names=("no dataset",))])
+        models = Models(
+            [*models, SkyModel(PowerLawSpectralModel(), name="no source", datasets_names=("no dataset",))],
+            priors=models.priors,
+        )
     likelihood = Likelihood(datasets, models)
     return likelihood.npred_signal(), likelihood.npred_background()
 

@@ -131,6 +131,8 @@ def colour_columns(
     sizes: Sequence[int],
     index: np.ndarray,
     n: int,
+    *,
+    is_dense: bool = False,
 ) -> Columns:
     """Colour the free parameters.
 
@@ -146,6 +148,8 @@ def colour_columns(
         Entries of the free vector in the table; n marks an unused place.
     n
         Size of the table.
+    is_dense
+        Whether priors tie parameters together, so that matrices have no zeros between datasets.
     """
     k = len(index)
     place = np.full(n, -1)
@@ -179,7 +183,9 @@ def colour_columns(
     colour = _colours(parts, k)
     number = min(ladder(max((len(part) for part in parts), default=1)), k)
     number = max(number, int(colour.max()) + 1)
-    layout = _layout(_datasets_of(sources, behind, above, templates, k), sizes, k)
+    layout = _Layout([k] * len(sizes))
+    if not is_dense:
+        layout = _layout(_datasets_of(sources, behind, above, templates, k), sizes, k)
 
     def places(rows: Any, shape: tuple[int, ...], bucket: int, dataset: Callable[[tuple[int, ...]], int]) -> Any:
         out = np.zeros((*shape, number, layout.widths[bucket]))

@@ -31,9 +31,10 @@ def log_of_units(likelihood: Any) -> float:
     table = likelihood.table
     lower, upper = table.bounds
     free = np.flatnonzero(table.free)
-    if any(table.priors[i] is None for i in free):
+    if not table.has_proper_prior[free].all() or not all(term.skeleton.is_normalised for term in table.joint):
         return math.nan
-    norms = [prior_log_norm(table.priors[i], lower[i], upper[i]) for i in free]
+    norms = [prior_log_norm(table.priors[i], lower[i], upper[i]) for i in free if table.priors[i] is not None]
+    norms += [term.skeleton.log_norm(term.number) for term in table.joint]
     return float(np.sum(np.log(likelihood.scale)) - np.sum(norms))
 
 
@@ -76,7 +77,9 @@ def laplace(result: FitResult, key: Any, n: int = 4000) -> WeightedPosterior:
     whitening = whitening_of(likelihood, result)
     x, log_weights = laplace_draws(likelihood.problem, whitening, key, n)
     bare = [
-        name for name, free, p in zip(result.table.names, result.table.free, result.table.priors) if free and p is None
+        name
+        for name, free, is_proper in zip(result.table.names, result.table.free, likelihood.table.has_proper_prior)
+        if free and not is_proper
     ]
     note = f"no proper prior on {', '.join(bare)}: taken as flat, where the posterior may have no norm" if bare else ""
     volume = log_volume(likelihood.problem, whitening)

@@ -171,7 +171,9 @@ def build_problem(
         exposure_norm=exposure,
         backgrounds=backgrounds,
         templates=templates,
-        columns=colour_columns(groups, backgrounds, templates, (scale, exposure), sizes, index, table.size),
+        columns=colour_columns(
+            groups, backgrounds, templates, (scale, exposure), sizes, index, table.size, is_dense=bool(table.joint)
+        ),
     )
     # one transfer of everything: converting array by array compiles a program for each shape
     problem: Problem = jax.device_put(host)

@@ -33,6 +33,8 @@ def nested_sampling(
 ) -> WeightedPosterior:
     """Sample by shrinking the prior; see `Likelihood.nested`."""
     require_proper(likelihood)
+    if likelihood.table.joint:
+        raise FitError("nested sampling draws parameters one by one: it knows no priors on several together")
     try:
         import dynesty
     except ImportError as error:

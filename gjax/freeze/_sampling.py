@@ -28,7 +28,8 @@ BLOCK = 100
 def require_proper(likelihood: Likelihood) -> None:
     """Raise `FitError`, with their names, if free parameters have no proper prior."""
     table = likelihood.table
-    improper = [n for n, free, prior in zip(table.names, table.free, table.priors) if free and prior is None]
+    proper = table.has_proper_prior
+    improper = [n for n, free, is_proper in zip(table.names, table.free, proper) if free and not is_proper]
     if improper:
         raise FitError(f"sampling needs a proper prior on every free parameter; without one are: {', '.join(improper)}")
 

@@ -29,7 +29,13 @@ from gjax.folding import (
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
 from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, AbstractFluxPointSets, CashCubes
 from gjax.likelihood._columns import Columns
-from gjax.parameters import FrozenTable, changing, fill, prior_statistic
+from gjax.parameters import (
+    FrozenTable,
+    changing,
+    fill,
+    joint_statistic,
+    prior_statistic,
+)
 
 __all__ = [
     "Parts",
@@ -37,6 +43,7 @@ __all__ = [
     "SourceGroup",
     "cube_images",
     "full_theta",
+    "has_priors",
     "predict",
     "predict_parts",
     "predict_sources",
@@ -322,14 +329,23 @@ def statistic_of_prediction(problem: Problem, mu: tuple[Array, ...]) -> Array:
     return jnp.sum(jnp.stack([jnp.sum(bucket.statistic(m)) for bucket, m in zip(problem.buckets, mu)]))
 
 
+def has_priors(problem: Problem) -> bool:
+    """Tell whether any parameter has a prior."""
+    return problem.table.prior_kind is not None or problem.table.joint is not None
+
+
 def prior_of_theta(problem: Problem, theta: Array) -> Array:
     """Return ``-2 ln p`` of all priors on free parameters; a linked parameter counts once."""
-    if problem.table.prior_kind is None or problem.table.prior_rows is None:
+    if not has_priors(problem):
         return jnp.zeros((), theta.dtype)
     n = problem.table.value.shape[0]
     is_free = jnp.zeros(n, bool).at[problem.index].set(True, mode="drop")
+    together = joint_statistic(problem.table.joint or (), theta, is_free)
+    if problem.table.prior_kind is None or problem.table.prior_rows is None:
+        return together
     # out-of-support values of frozen parameters must not reach the sum, nor its gradient
-    return jnp.sum(jnp.where(is_free, prior_statistic(theta, problem.table.prior_kind, problem.table.prior_rows), 0.0))
+    each = prior_statistic(theta, problem.table.prior_kind, problem.table.prior_rows)
+    return jnp.sum(jnp.where(is_free, each, 0.0)) + together
 
 
 def statistic(problem: Problem, x: Array, order: int | None = None) -> Array:

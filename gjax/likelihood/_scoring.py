@@ -11,8 +11,17 @@ from jax import Array
 
 from gjax.folding import CubeFold
 from gjax.likelihood._arrow import Matrix, add_diagonal, assemble
-from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, prior_of_theta, statistic, sum_parts
-from gjax.parameters import prior_weight
+from gjax.likelihood._problem import (
+    Parts,
+    Problem,
+    full_theta,
+    has_priors,
+    predict_parts,
+    prior_of_theta,
+    statistic,
+    sum_parts,
+)
+from gjax.parameters import joint_weight, prior_weight
 
 __all__ = ["hessian", "scoring_terms"]
 
@@ -127,12 +136,17 @@ def scoring_terms(problem: Problem, x: Array) -> tuple[Array, Array, Matrix]:
         slopes.append(slope)
         weights.append(bucket.weight(m))
     gradient, fisher = _products(problem, columns, slopes, weights)
-    kind, rows = problem.table.prior_kind, problem.table.prior_rows
-    if kind is None or rows is None:
+    kind, rows, joint = problem.table.prior_kind, problem.table.prior_rows, problem.table.joint
+    if not has_priors(problem):
         return value, gradient, _twice(fisher)
     theta = full_theta(problem, x)
     prior, prior_slope = jax.value_and_grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))(x)
     scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
+    if joint is not None:
+        # matrices are dense where priors tie parameters together
+        fisher = jnp.asarray(fisher) + joint_weight(joint, theta, problem.index, scale)
+    if kind is None or rows is None:
+        return value + prior, gradient + prior_slope, _twice(fisher)
     curvature = prior_weight(theta, kind, rows)
     curvature = curvature.at[problem.index].get(mode="fill", fill_value=0.0) * scale**2
     return value + prior, gradient + prior_slope, _twice(add_diagonal(problem.columns, fisher, curvature))
@@ -198,7 +212,7 @@ def hessian(problem: Problem, x: Array) -> Matrix:
         bent = [jnp.sum(block, axis=0) for block in bent]
     zeros = [jnp.zeros(block.shape[:-1], x.dtype) for block in bent]
     matrix = jax.tree_util.tree_map(jnp.add, matrix, assemble(problem.columns, zeros, bent)[1])
-    if problem.table.prior_kind is None:
+    if not has_priors(problem):
         return matrix
     prior = jax.grad(lambda x: prior_of_theta(problem, full_theta(problem, x)))
     if problem.columns.local is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import declared_parameters, spectral_model_class
 from gjax.models._temporal import temporal_model_class
-from gjax.parameters import Affine, Parameter, prior_from_dict
+from gjax.parameters import Affine, Parameter, joint_prior_class, prior_from_dict
 from gjax.units import equal_units
 
 __all__ = ["models_from_dict"]
@@ -313,6 +314,31 @@ def _component(kind: str, component: Mapping[str, Any], where: str, name: str, l
     return FoVBackgroundModel(names, name=str(component.get("name", "")), spatial_model=shape, **found)
 
 
+def _prior_from_dict(data: Any, models: Models, where: str, links: _Links) -> Any:
+    if not isinstance(data, Mapping) or "type" not in data:
+        raise ConfigError(f"{where}: expected mappings with a 'type'")
+    try:
+        cls: Any = joint_prior_class(data["type"])
+    except KeyError as error:
+        raise ConfigError(f"{where}.type: {error.args[0]}") from error
+    where = f"{where}.{data.get('name', cls.tag)}"
+    own = {name for name in inspect.signature(cls).parameters if name not in ("parameters", *cls.hyper)}
+    _check_keys(data, ("type", "of", "parameters", *own), where)
+    table = models.parameter_table
+    by_path = dict(zip(table.paths, table.parameters))
+    for name in data.get("of") or [""]:
+        if name not in by_path:
+            raise ConfigError(f"{where}.of: no parameter is called {name!r}; there are: {', '.join(by_path)}")
+    rows = _Rows(data.get("parameters") or [], where, cls.__name__, links)
+    units = {str(row.get("name")): str(row.get("unit") or "") for row in data.get("parameters") or []}
+    found = rows.read({key: (units.get(key, ""), {}) for key in cls.hyper})
+    try:
+        options = {key: data[key] for key in own if key in data}
+        return cls([by_path[name] for name in data["of"]], **found, **options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
 def models_from_dict(data: Any, source: str = "models") -> Models:
     """Build models from plain data.
 
@@ -321,7 +347,7 @@ def models_from_dict(data: Any, source: str = "models") -> Models:
     ConfigError
         For unknown keys, types or parameters, wrong units, and missing values; the message says where.
     """
-    _check_keys(data, ("components", "covariance", "metadata"), source)
+    _check_keys(data, ("components", "covariance", "metadata", "priors"), source)
     links = _Links()
     models: list[Any] = []
     components = data.get("components") or []
@@ -341,6 +367,8 @@ def models_from_dict(data: Any, source: str = "models") -> Models:
         except (TypeError, ValueError) as error:
             raise error if isinstance(error, ConfigError) else ConfigError(f"{where}: {error}") from error
     try:
-        return links.settle(Models(models))
+        plain = links.settle(Models(models))
+        given = data.get("priors") or []
+        return Models(plain, priors=[_prior_from_dict(row, plain, f"{source}.priors", links) for row in given])
     except ValueError as error:
         raise error if isinstance(error, ConfigError) else ConfigError(f"{source}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +17,15 @@ from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.models._temporal import AbstractTemporalModel
 from gjax.parameters import (
+    AbstractJointPrior,
     AbstractPrior,
     Affine,
     Parameter,
     ParameterField,
     ParameterTable,
     freeze_tree,
+    joint_prior_names,
+    joint_terms,
     name_parameter_fields,
     parameter,
     replace_parameters,
@@ -159,11 +163,15 @@ class Models(Sequence):
     covariance
         Covariance of all parameters in the order of the table, such as a fit or a file gives; None if it is not
         known. Models that are changed do not have it any more.
+    priors
+        Priors on several parameters together, such as `gjax.parameters.PopulationPrior`; by default those of the
+        models, if they are `Models`. Their parameters are those of the models, and follow when these change.
 
     Raises
     ------
     ValueError
-        If two models have the same name, an element is no model, or the shape of the covariance is another.
+        If two models have the same name, an element is no model, the shape of the covariance is another, or a prior
+        is on a parameter that no model has.
 
     Examples
     --------
@@ -175,7 +183,9 @@ class Models(Sequence):
     2.5
     """
 
-    def __init__(self, models: Any = (), *, covariance: Any = None) -> None:
+    def __init__(self, models: Any = (), *, covariance: Any = None, priors: Any = None) -> None:
+        if priors is None:
+            priors = models.priors if isinstance(models, Models) else ()
         if isinstance(models, AnyModel):
             models = [models]
         self._models: tuple[AnyModel, ...] = tuple(models)
@@ -188,6 +198,9 @@ class Models(Sequence):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two models are called {name!r}: names must be unique")
+        self.priors: tuple[AbstractJointPrior, ...] = tuple(priors)
+        if self.priors:
+            _check_priors(self._models, names, self.priors)
         self.covariance: np.ndarray | None = None
         if covariance is not None:
             self.covariance = np.array(covariance, dtype=float)
@@ -234,17 +247,33 @@ class Models(Sequence):
         return [model for model in self._models if not isinstance(model, SkyModel | InstrumentModel)]
 
     def freeze_tree(self) -> tuple[Any, ParameterTable]:
-        """Return the models with index slots, and the table of distinct parameters."""
-        return freeze_tree(list(self._models), self.names)
+        """Return the models with index slots, and the table of distinct parameters with the priors on several."""
+        if not self.priors:
+            return freeze_tree(list(self._models), self.names)
+        skeletons, table = freeze_tree(self._tree, self._tree_names)
+        number = len(self._models)
+        return skeletons[:number], dataclasses.replace(table, joint=joint_terms(skeletons[number:]))
+
+    @property
+    def _tree(self) -> list[Any]:
+        return [*self._models, *self.priors]
+
+    @property
+    def _tree_names(self) -> list[str]:
+        return [*self.names, *(prior.name for prior in self.priors)]
 
     @property
     def parameter_table(self) -> ParameterTable:
         """The distinct parameters in order."""
-        return tabulate(list(self._models), self.names)
+        return tabulate(self._tree, self._tree_names)
 
     def replace_parameters(self, changes: dict[int, Parameter]) -> Models:
-        """Return new models with parameters exchanged by identity; links follow."""
-        return Models(replace_parameters(list(self._models), changes))
+        """Return new models with parameters exchanged by identity; links and priors follow."""
+        return self._exchanged(changes)
+
+    def _exchanged(self, changes: dict[int, Any]) -> Models:
+        tree, number = replace_parameters(self._tree, changes), len(self._models)
+        return Models(tree[:number], priors=tree[number:])
 
     def _change(self, patterns: Iterable[str], **fields: Any) -> Models:
         table = self.parameter_table
@@ -321,7 +350,12 @@ class Models(Sequence):
                 f"cannot link {target!r} in {old.unit!r} to {source!r} in {new.unit!r} without a factor between them"
             )
         link: Any = new if (factor, offset) == (1.0, 0.0) else Affine(new, factor, offset)
-        return Models(replace_parameters(list(self._models), {id(old): link}))
+        for prior in self.priors:
+            if {id(old), id(new)} <= {id(p) for p in prior.parameters}:
+                raise ValueError(f"cannot link {target!r} to {source!r}: prior {prior.name!r} would count it twice")
+        if isinstance(link, Affine) and any(old is p for prior in self.priors for p in prior.parameters):
+            raise ValueError(f"cannot link {target!r}: the prior on it and others holds parameters, not links")
+        return self._exchanged({id(old): link})
 
     def to_table(self) -> Any:
         """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior, link."""
@@ -380,6 +414,19 @@ class Models(Sequence):
         from gjax.models._yaml import write_models
 
         write_models(self, path, overwrite=overwrite, covariance=covariance)
+
+
+def _check_priors(models: Sequence[AnyModel], names: list[str], priors: Sequence[AbstractJointPrior]) -> None:
+    for name in joint_prior_names(priors):
+        if name in names:
+            raise ValueError(f"a model and a prior are called {name!r}: names must be unique")
+    known = {id(p) for p in tabulate(list(models), names).parameters}
+    for prior in priors:
+        missing = [str(k) for k, p in enumerate(prior.parameters) if id(p) not in known]
+        if missing:
+            raise ValueError(
+                f"prior {prior.name!r}: no model has its parameters {', '.join(missing)}; give the same objects to both"
+            )
 
 
 def _change_entries(path: str, parameter: Parameter, chosen: np.ndarray, fields: dict[str, Any]) -> Parameter:

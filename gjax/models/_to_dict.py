@@ -18,7 +18,7 @@ from gjax.models._spatial_piecewise import PiecewiseNormSpatialModel
 from gjax.models._spatial_template import TemplateSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.models._temporal import AbstractTemporalModel
-from gjax.parameters import Affine, Expression, Parameter, parameter_paths
+from gjax.parameters import AbstractJointPrior, Affine, Expression, Parameter, parameter_paths
 
 __all__ = ["models_to_dict", "parameter_fields"]
 
@@ -187,4 +187,21 @@ def models_to_dict(models: Models) -> dict[str, Any]:
         if model.datasets_names is not None:
             data["datasets_names"] = list(model.datasets_names)
         components.append(data)
-    return {"components": components}
+    data = {"components": components}
+    if models.priors:
+        data["priors"] = [_prior_to_dict(prior, models, labels) for prior in models.priors]
+    return data
+
+
+def _prior_to_dict(prior: AbstractJointPrior, models: Models, labels: _Labels) -> dict[str, Any]:
+    table = models.parameter_table
+    path_of = {id(p): path for p, path in zip(table.parameters, table.paths)}
+    rows = []
+    for key in prior.hyper:
+        leaf = getattr(prior, key)
+        if path_of[id(leaf)] != f"{prior.name}.{key}":
+            raise ConfigError(f"prior {prior.name!r}: {key} is shared with {path_of[id(leaf)]!r}: not written to YAML")
+        rows.append(_parameter_to_dict(key, leaf, labels))
+    names = [path_of[id(p)] for p in prior.parameters]
+    data = {"type": prior.tag, "name": prior.name, "of": names} | prior.file_fields()
+    return data | {"parameters": rows} if rows else data

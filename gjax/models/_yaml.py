@@ -35,7 +35,7 @@ def read_models(path: str | os.PathLike[str]) -> Models:
     if known is None:
         return models
     names, matrix = _inline(known, file) if isinstance(known, dict) else _read_table(file.parent, str(known), file)
-    return Models(list(models), covariance=_ordered(names, matrix, models))
+    return Models(models, covariance=_ordered(names, matrix, models))
 
 
 def write_models(

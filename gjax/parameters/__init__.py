@@ -1,5 +1,15 @@
 """Parameters: declared by identity, carried by slice."""
 
+from gjax.parameters._joint_priors import AbstractJointPrior as AbstractJointPrior
+from gjax.parameters._joint_priors import GaussianBlockPrior as GaussianBlockPrior
+from gjax.parameters._joint_priors import GaussianProcessPrior as GaussianProcessPrior
+from gjax.parameters._joint_priors import PopulationPrior as PopulationPrior
+from gjax.parameters._joint_priors import SmoothnessPrior as SmoothnessPrior
+from gjax.parameters._joint_priors import joint_prior_class as joint_prior_class
+from gjax.parameters._joint_priors import joint_prior_names as joint_prior_names
+from gjax.parameters._joint_terms import joint_statistic as joint_statistic
+from gjax.parameters._joint_terms import joint_terms as joint_terms
+from gjax.parameters._joint_terms import joint_weight as joint_weight
 from gjax.parameters._parameter import Affine as Affine
 from gjax.parameters._parameter import Expression as Expression
 from gjax.parameters._parameter import Parameter as Parameter

@@ -137,6 +137,8 @@ class FrozenTable(eqx.Module):
         Values, limits and step sizes, shape (n,).
     prior_kind, prior_rows
         Codes and numbers of the priors; None where no parameter has one, which makes a first fit compile faster.
+    joint
+        Priors on several parameters together; None where there are none.
     """
 
     value: Array
@@ -145,6 +147,7 @@ class FrozenTable(eqx.Module):
     scale: Array
     prior_kind: Array | None
     prior_rows: Array | None
+    joint: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,10 +160,13 @@ class ParameterTable:
         The parameter objects.
     paths
         Name of each: the path of its first use.
+    joint
+        Priors on several parameters together, with index slots; see `JointTerm`.
     """
 
     parameters: tuple[Parameter, ...]
     paths: tuple[str, ...]
+    joint: tuple[Any, ...] = ()
 
     @functools.cached_property
     def offsets(self) -> list[int]:
@@ -186,6 +192,15 @@ class ParameterTable:
     def priors(self) -> list[Any]:
         """Prior of every entry (None where there is none)."""
         return [p.prior for p in self.parameters for _ in range(p.size)]
+
+    @property
+    def has_proper_prior(self) -> np.ndarray:
+        """Whether every entry has a normalised prior, by itself or together with others."""
+        out = np.array([prior is not None for prior in self.priors], dtype=bool)
+        for term in self.joint:
+            if term.skeleton.is_normalised:
+                out[np.setdiff1d(term.entries, term.hyper)] = True
+        return out
 
     def _spread(self, get: Any) -> np.ndarray:
         if self.size == len(self.parameters):
@@ -277,7 +292,7 @@ class ParameterTable:
         upper: Any
         lower, upper = (bound - self.origins for bound in self.bounds)
         scale: Any = self.scales
-        table: FrozenTable = jax.device_put(FrozenTable(value, lower, upper, scale, kinds, rows))
+        table: FrozenTable = jax.device_put(FrozenTable(value, lower, upper, scale, kinds, rows, self.joint or None))
         return table
 
     def with_values(self, theta: Any, errors: Any = None) -> dict[int, Parameter]:
