@@ -340,12 +340,14 @@ def prior_of_theta(problem: Problem, theta: Array) -> Array:
         return jnp.zeros((), theta.dtype)
     n = problem.table.value.shape[0]
     is_free = jnp.zeros(n, bool).at[problem.index].set(True, mode="drop")
-    together = joint_statistic(problem.table.joint or (), theta, is_free)
+    total = jnp.zeros((), theta.dtype)
+    if problem.table.joint is not None:
+        total = joint_statistic(problem.table.joint, theta, is_free)
     if problem.table.prior_kind is None or problem.table.prior_rows is None:
-        return together
+        return total
     # out-of-support values of frozen parameters must not reach the sum, nor its gradient
     each = prior_statistic(theta, problem.table.prior_kind, problem.table.prior_rows)
-    return jnp.sum(jnp.where(is_free, each, 0.0)) + together
+    return jnp.sum(jnp.where(is_free, each, 0.0)) + total
 
 
 def statistic(problem: Problem, x: Array, order: int | None = None) -> Array:
