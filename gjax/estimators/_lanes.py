@@ -17,6 +17,9 @@ from gjax.likelihood import AbstractBucket
 
 __all__ = ["Lanes", "crossing", "lane_statistic", "solve_norms"]
 
+#: Norms beyond which nothing is looked for; bands without bins would go on for ever.
+FARTHEST = 1e15
+
 
 class Lanes(eqx.Module):
     """Bands of bins with one norm each.
@@ -82,7 +85,8 @@ def solve_norms(lanes: Lanes, start: Array) -> tuple[Array, Array, Array]:
         good = (curvature > 0) & (newton > low) & (newton < high) & (jnp.abs(newton - norm) <= 10 * reach)
         # every third step halves the bracket, so that a corner is reached in any case
         good = good & ~(bracketed & (steps % 3 == 2))
-        flat = slope * slope < 1e-14 * jnp.maximum(curvature, 0.0)
+        # a band without bins is flat as well
+        flat = slope * slope <= 1e-14 * jnp.maximum(curvature, 0.0)
         closed = (high - low) < tiny * (1 + jnp.abs(norm))
         done = flat | closed
         following = jnp.where(good, newton, fallback)
@@ -129,13 +133,13 @@ def crossing(lanes: Lanes, best: Array, lowest: Array, step: Array, level: Array
         newton = distance + (target - root) * 2 * root / jnp.where(slope > 0, slope, jnp.nan)
         fallback = jnp.where(jnp.isfinite(high), 0.5 * (low + high), 4 * distance)
         inside = (newton > low) & (newton < high) & (newton < 10 * distance) & ~(jnp.isfinite(high) & (steps % 3 == 2))
-        done = (jnp.abs(root - target) < 1e-6 * target) | ((high - low) < 1e-9 * high)
+        done = (jnp.abs(root - target) < 1e-6 * target) | ((high - low) < 1e-9 * high) | (distance > FARTHEST)
         return jnp.where(done, distance, jnp.where(inside, newton, fallback)), low, high, steps + 1, done
 
     zero = jnp.zeros_like(best)
     state = (jnp.abs(step), zero, zero + jnp.inf, jnp.asarray(0), jnp.zeros(best.shape, bool))
     distance, _, _, _, done = jax.lax.while_loop(lambda s: ~jnp.all(s[4]) & (s[3] < 100), body, state)
-    found = done & (best + sign * distance >= lanes.lowest)
+    found = done & (distance < FARTHEST) & (best + sign * distance >= lanes.lowest)
     return jnp.where(found, distance, jnp.nan)
 
 

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes
-from gjax.estimators._reoptimise import fit_band, with_masks
+from gjax.estimators._refits import own_leaves, refit
 from gjax.estimators._time_intervals import TimeIntervals
 from gjax.estimators.flux_points import make_lanes
 from gjax.freeze import Likelihood, compiled_spectrum
+from gjax.freeze._datasets import ladder
 from gjax.likelihood import CashSpectra, OnOffSpectra, Problem
 from gjax.models import AbstractSpectralModel, Models, ScaleSpectralModel, SkyModel, applies_to
 from gjax.parameters import Parameter, ParameterField, parameter
@@ -101,69 +101,45 @@ def models_to_fit(models: Models, source: str, free: Sequence[str], reoptimize: 
     return Models(out)
 
 
-def _bands(
-    problem: Problem,
-    masks: tuple[Array, ...],
-    values: Array,
-    x0: Array,
-    position: Array,
-    scan: Array,
-    n_sigma: Array,
-    n_sigma_ul: Array,
-) -> dict[str, Array]:
-    def band(masks: tuple[Array, ...], value: Array) -> dict[str, Array]:
-        here = eqx.tree_at(lambda p: p.table.value, with_masks(problem, masks), value)
-        return fit_band(here, x0, position, scan, n_sigma, n_sigma_ul)
-
-    return jax.vmap(band)(masks, values)
+def _masks_and_values(problem: Problem) -> list[Any]:
+    return [*(bucket.mask for bucket in problem.buckets), problem.table.value]
 
 
-_one_interval = jax.jit(_bands)
-
-
-def _rows(problem: Problem) -> list[Any]:
-    """Return what belongs to single datasets in a problem of one bucket of spectra, with datasets as leading axis."""
-
-    def first(leaf: Any) -> Any:
-        return jnp.moveaxis(leaf, 1, 0)
-
+def _of_datasets(problem: Problem) -> list[Any]:
+    """Return what belongs to single datasets in a problem of one bucket of spectra, and the values."""
     nuisances = [part[0] for part in (problem.energy_scale, problem.exposure_norm) if part is not None]
     return [
         problem.buckets[0],
-        [first(group.applies[0]) for group in problem.groups],
-        [first(part[0]) for part in problem.columns.sources],
-        nuisances,
+        *(group.applies[0] for group in problem.groups),
+        *(part[0] for part in problem.columns.sources),
+        *nuisances,
+        problem.table.value,
     ]
 
 
-def _with_rows(problem: Problem, rows: list[Any]) -> Problem:
-    """Return the problem with other datasets; the reverse of `_rows`."""
-    bucket, applies, columns, nuisances = rows
+def _gathered(problem: Problem, members: np.ndarray, masks: np.ndarray, values: np.ndarray) -> list[Any]:
+    """Return the parts of `_of_datasets` for many fits, each with its own datasets.
 
-    def where(p: Problem) -> list[Any]:
-        found = [part for part in (p.energy_scale, p.exposure_norm) if part is not None]
-        return [
-            p.buckets[0],
-            *(group.applies[0] for group in p.groups),
-            *(part[0] for part in p.columns.sources),
-            *(part[0] for part in found),
-        ]
-
-    back = [jnp.moveaxis(leaf, 0, 1) for leaf in (*applies, *columns)]
-    return eqx.tree_at(where, problem, [bucket, *back, *nuisances])
-
-
-@jax.jit
-def _all_intervals(
-    problem: Problem, members: Array, masks: Array, values: Array, *arguments: Array
-) -> dict[str, Array]:
-    rows = _rows(problem)
-
-    def interval(members: Array, masks: Array) -> dict[str, Array]:
-        here = _with_rows(problem, jax.tree_util.tree_map(lambda leaf: leaf[members], rows))
-        return _bands(here, (masks,), values, *arguments)
-
-    return jax.vmap(interval)(members, masks)
+    Parameters
+    ----------
+    problem
+        The likelihood of all datasets.
+    members
+        Rows of the datasets of every fit, shape (fits, datasets).
+    masks
+        Their masks, shape (fits, datasets, bins).
+    values
+        Values of all parameters, shape (fits, n).
+    """
+    bucket = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[members], problem.buckets[0])
+    bucket = eqx.tree_at(lambda b: b.mask, bucket, masks)
+    sources = [group.applies[0] for group in problem.groups] + [part[0] for part in problem.columns.sources]
+    # of these the datasets are the second axis, after the sources
+    picked = [np.moveaxis(np.asarray(leaf)[:, members], 0, 1) for leaf in sources]
+    nuisances = [
+        np.asarray(part[0])[members] for part in (problem.energy_scale, problem.exposure_norm) if part is not None
+    ]
+    return [bucket, *picked, *nuisances, values]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,8 +156,13 @@ class Question:
     n_sigma: Any
     n_sigma_ul: Any
 
-    def prepare(self, likelihood: Likelihood) -> tuple[Likelihood, np.ndarray, list[int], Array]:
-        """Return the likelihood to fit, its parameters per band, the places of norm and free parameters, the start."""
+    def ask(self, fitted: Likelihood, own: Any, position: int) -> dict[str, np.ndarray]:
+        """Return what `refit` finds."""
+        n_free = len(fitted.free_names)
+        return refit(fitted.problem, own, fitted.start, position, n_free, self.scan, self.n_sigma, self.n_sigma_ul)
+
+    def prepare(self, likelihood: Likelihood) -> tuple[Likelihood, np.ndarray, list[int]]:
+        """Return the likelihood to fit, its parameters per band, and the places of norm and free parameters."""
         fitted = likelihood.with_models(models_to_fit(likelihood.models, self.source, self.free, self.reoptimize))
         names = list(fitted.table.names)
         values = np.tile(np.asarray(fitted.problem.table.value), (len(self.low), 1))
@@ -197,14 +178,15 @@ class Question:
                 for i, name in enumerate(fitted.free_names)
                 if name.startswith(prefix) and name.endswith(f".{wanted}") and i not in places
             ][:1]
-        return fitted, values, places, fitted.start
+        return fitted, values, places
 
 
-def _is_one_batch(likelihood: Likelihood) -> bool:
-    """Tell whether all datasets are spectra of one bucket under models that do not know them apart."""
+def _is_one_batch(likelihood: Likelihood, problem: Problem) -> bool:
+    """Tell whether all datasets are constant spectra of one bucket under models that do not know them apart."""
     kinds = likelihood.frozen.kinds
     plain = len(kinds) == 1 and issubclass(kinds[0], CashSpectra | OnOffSpectra)
-    return plain and all(getattr(model, "datasets_names", None) is None for model in likelihood.models)
+    steady = all(group.temporal is None for group in problem.groups) and problem.columns.local is None
+    return plain and steady and all(getattr(model, "datasets_names", None) is None for model in likelihood.models)
 
 
 def fit_lanes(
@@ -234,10 +216,9 @@ def fit_lanes(
         Arrays of shape (time, energy, ...), of intervals without datasets NaN; the free parameters and their errors by
         name.
     """
-    arguments = jax.device_put((question.scan, question.n_sigma, question.n_sigma_ul))
-    if _is_one_batch(likelihood):
-        fitted, values, places, x0 = question.prepare(likelihood)
-        found = _in_one_batch(fitted, lanes, intervals, values, places[0], x0, arguments)
+    fitted, values, places = question.prepare(likelihood)
+    if _is_one_batch(likelihood, fitted.problem):
+        found = _in_one_batch(fitted, lanes, intervals, values, places[0], question)
         return _named(found, fitted, places, question, values)
     from tqdm import tqdm
 
@@ -249,10 +230,11 @@ def fit_lanes(
         models = Models([m for m in likelihood.models if any(applies_to(m, name) for name in names)])
         own = Likelihood(datasets, models).by_energy()
         here = make_lanes(own, question.source, question.low, question.high)
-        fitted, values, places, x0 = question.prepare(own)
-        masks = tuple(jnp.stack([lane == band for band in range(len(question.low))]) for lane in here.lane)
-        position = jax.device_put(places[0])
-        got = _one_interval(fitted.problem, masks, jax.device_put(values), x0, position, *arguments)
+        fitted, values, places = question.prepare(own)
+        bands = np.arange(len(question.low))[:, np.newaxis, np.newaxis]
+        masks = [np.asarray(lane) == bands for lane in here.lane]
+        parts = own_leaves(fitted.problem, _masks_and_values, jax.device_put([*masks, values]))
+        got = question.ask(fitted, parts, places[0])
         rows = {key: np.asarray(value)[np.newaxis] for key, value in got.items()}
         results[number] = _named(rows, fitted, places, question, values)
     out = {
@@ -271,8 +253,7 @@ def _in_one_batch(
     intervals: TimeIntervals,
     values: np.ndarray,
     position: int,
-    x0: Array,
-    arguments: tuple[Array, ...],
+    question: Question,
 ) -> dict[str, np.ndarray]:
     bands = len(values)
     place = {i: row for row, i in enumerate(fitted.frozen.members[0])}
@@ -283,9 +264,15 @@ def _in_one_batch(
     lane = np.asarray(lanes.lane[0])[members]
     wanted = np.arange(len(rows) * bands).reshape(len(rows), bands, 1, 1)
     masks = (lane[:, np.newaxis] == wanted) & real[:, np.newaxis, :, np.newaxis]
-    device = jax.device_put((members, masks, values))
-    found = _all_intervals(fitted.problem, *device, x0, jax.device_put(position), *arguments)
-    return {key: np.asarray(value) for key, value in found.items()}
+    masks = masks.reshape(-1, *masks.shape[2:])
+    # lanes without bins, and those that fill up, do what another does: nobody waits for them, nor looks at them
+    is_empty = ~masks.any(axis=(1, 2))
+    same = np.where(is_empty, int(np.argmin(is_empty)), np.arange(len(is_empty)))
+    same = np.append(same, np.full(ladder(len(same)) - len(same), same[0]))
+    parts = _gathered(fitted.problem, members[same // bands], masks[same], values[same % bands])
+    own = own_leaves(fitted.problem, _of_datasets, jax.device_put(parts))
+    found = question.ask(fitted, own, position)
+    return {key: value[: len(is_empty)].reshape(len(rows), bands, *value.shape[1:]) for key, value in found.items()}
 
 
 def _named(

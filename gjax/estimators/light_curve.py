@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 import astropy.units as u
@@ -11,15 +12,19 @@ import numpy as np
 
 from gjax.datasets import LightCurve
 from gjax.errors import FitError
+from gjax.estimators._bands import cut_bins, energy_edges_of, lane_of_bins, reasons, snap_edges
 from gjax.estimators._lanes import Lanes, estimate
 from gjax.estimators._light_curve_fits import Question, check_free, fit_lanes
 from gjax.estimators._time_intervals import TimeIntervals, place_datasets
-from gjax.estimators.flux_points import FluxPointsEstimator, bands_with_data, lane_of_bins, make_lanes, snap_edges
-from gjax.freeze import FitResult, Likelihood, compiled_spectrum
+from gjax.estimators.flux_points import FluxPointsEstimator, bands_with_data, bins_of_lanes, make_lanes, reference_of
+from gjax.freeze import FitResult, Likelihood
+from gjax.freeze._datasets import ladder
 from gjax.likelihood import AbstractCubes, OnOffCubes
 from gjax.units import attach_unit
 
 __all__ = ["LightCurveEstimator"]
+
+log = logging.getLogger(__name__)
 
 NORMS = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")
 
@@ -118,7 +123,10 @@ class LightCurveEstimator:
         if len(counted) < len(likelihood.datasets):  # flux points have no part in any interval
             likelihood = Likelihood(counted, likelihood.models)
         likelihood = likelihood.by_energy()
-        edges = counted[0].counts.geom.axes["energy"].edges[[0, -1]] if self.energy_edges is None else self.energy_edges
+        edges = self.energy_edges
+        if edges is None:
+            axes = energy_edges_of(likelihood).values()
+            edges = [min(axis[0] for axis in axes), max(axis[-1] for axis in axes)]
         points = self._points(edges)
         source = points.source_of(likelihood)
         check_free(likelihood.models[source], self.free)  # type: ignore[arg-type]
@@ -126,9 +134,13 @@ class LightCurveEstimator:
         if not np.any(intervals.of_dataset >= 0):
             raise ValueError("time_intervals: no dataset lies in any of them")
         low, high = snap_edges(likelihood, points.edges)
-        lanes = make_lanes(likelihood, source, low, high, intervals.of_dataset, len(intervals))
-        has_data = bands_with_data(lanes, len(low) * len(intervals))
-        reference = _reference(likelihood, source, low, high)
+        for name, number in cut_bins(likelihood, low, high).items():
+            log.warning(f"dataset {name!r}: {number} bins lie across edges of the bands and are left out")
+        # light curves of about one length share their programs
+        room = ladder(len(intervals))
+        lanes = make_lanes(likelihood, source, low, high, intervals.of_dataset, room)
+        has_data = bands_with_data(lanes, len(low) * room)
+        reference = reference_of(likelihood, source, low, high)
         sigmas = float(self.n_sigma), float(self.n_sigma_ul)
         shape = len(intervals), len(low)
         if self.free or (self.reoptimize and _has_others(likelihood, source)):
@@ -136,7 +148,7 @@ class LightCurveEstimator:
                 source, tuple(self.free), self.reoptimize, low, high, reference["flux"], points.scan, *sigmas
             )
             values = fit_lanes(likelihood, lanes, intervals, question)
-            known = values["success"] & has_data.reshape(shape)
+            known = values["success"] & has_data.reshape(-1, len(low))[: len(intervals)]
             hidden = {key: v for key, v in values.items() if key != "success" and not key.startswith("ref_")}
             values |= {
                 key: np.where(known.reshape(shape + (1,) * (v.ndim - 2)), v, np.nan) for key, v in hidden.items()
@@ -144,14 +156,16 @@ class LightCurveEstimator:
             values["success"] = known
         else:
             found = estimate(lanes, *jax.device_put((has_data, points.scan, *sigmas)))
-            values = {key: np.asarray(v).reshape(*shape, *v.shape[1:]) for key, v in found.items()}
+            values = {key: np.asarray(v).reshape(room, len(low), *v.shape[1:]) for key, v in found.items()}
+            values = {key: v[: len(intervals)] for key, v in values.items()}
         given = {key: values.pop(f"ref_{key}", np.nan) for key in reference}
         reference = {key: np.where(np.isnan(given[key]), flux, given[key]) for key, flux in reference.items()}
         reference = {key: np.broadcast_to(flux, shape).copy() for key, flux in reference.items()}
         values |= _counts(likelihood, lanes, intervals, low, high, values["norm"])
         values["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
         values["norm_scan"] = np.broadcast_to(points.scan, (*shape, len(points.scan))).copy()
-        values["reason"] = _reasons(values, intervals, has_data.reshape(shape))
+        values["reason"] = _reasons(likelihood, lanes, intervals, low, high, values)
+        del values["npred_background"]
         return LightCurve(
             time_min=intervals.start,
             time_max=intervals.stop,
@@ -170,19 +184,11 @@ def _has_others(likelihood: Likelihood, source: str) -> bool:
     return any(not name.startswith(f"{source}.") for name in likelihood.free_names)
 
 
-def _reference(likelihood: Likelihood, source: str, low: np.ndarray, high: np.ndarray) -> dict[str, np.ndarray]:
-    """Return differential, integral and energy flux of the source in the bands."""
-    skeletons, table = likelihood.models.freeze_tree()
-    skeleton = skeletons[likelihood.models.names.index(source)].spectral_model
-    fluxes = compiled_spectrum(skeleton, *jax.device_put((table.values, np.sqrt(low * high), low, high)))
-    return {name: np.asarray(flux) for name, flux in zip(("dnde", "flux", "eflux"), fluxes)}
-
-
 def _counts(
     likelihood: Likelihood, lanes: Lanes, intervals: TimeIntervals, low: np.ndarray, high: np.ndarray, norm: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return counts, predicted counts and excess per interval and band."""
-    total = norm.size
+    size, total = norm.size, len(lanes.lowest)
     sums = np.zeros((3, total + 1))
     background = likelihood.npred_background()
 
@@ -204,28 +210,35 @@ def _counts(
                 continue
             cube = likelihood.frozen.cubes[i]
             edges = likelihood.datasets[i].counts.geom.axes["energy"].edges.to_value("TeV")
-            bands = lane_of_bins(edges, low, high, int(intervals.of_dataset[i]), len(intervals))
+            bands = lane_of_bins(edges, low, high, int(intervals.of_dataset[i]), total // len(low))
             add(0, np.where(cube.mask, cube.counts, 0.0).sum(axis=1), bands)
             if isinstance(bucket, OnOffCubes):  # with a known background the rest holds it
                 add(2, np.where(cube.mask, known.reshape(cube.mask.shape), 0.0).sum(axis=1), bands)
-    counts, unit, other = (part[:total].reshape(norm.shape) for part in sums)
+    counts, unit, other = (part[:size].reshape(norm.shape) for part in sums)
     excess = norm * unit
-    return {"counts": counts, "npred_excess": excess, "npred": excess + other}
+    return {"counts": counts, "npred_excess": excess, "npred": excess + other, "npred_background": other}
 
 
-def _reasons(values: dict[str, np.ndarray], intervals: TimeIntervals, has_data: np.ndarray) -> np.ndarray:
+def _reasons(
+    likelihood: Likelihood,
+    lanes: Lanes,
+    intervals: TimeIntervals,
+    low: np.ndarray,
+    high: np.ndarray,
+    values: dict[str, np.ndarray],
+) -> np.ndarray:
     """Return why points, errors or limits are missing."""
+    size, total = values["norm"].size, len(lanes.lowest)
+    edges = list(energy_edges_of(likelihood).values())
+    texts = reasons(
+        {key: values[key].ravel() for key in (*NORMS, "success")},
+        np.tile(low, len(intervals)),
+        np.tile(high, len(intervals)),
+        covered=(min(axis[0] for axis in edges), max(axis[-1] for axis in edges)),
+        n_bins=bins_of_lanes(lanes, total)[:size],
+        seen=bands_with_data(lanes, total)[:size],
+        counts=values["counts"].ravel(),
+        background=np.nan_to_num(values["npred_background"].ravel()),
+    ).reshape(values["norm"].shape)
     empty = np.array([not intervals.members(number) for number in range(len(intervals))])
-    missing = {key: ~np.isfinite(values[f"norm_{key}"]) for key in ("err", "errn", "errp", "ul")}
-    texts = np.array(
-        [
-            ["; ".join(f"no norm_{key}" for key in missing if missing[key][i, j]) for j in range(has_data.shape[1])]
-            for i in range(len(empty))
-        ],
-        dtype=object,
-    )
-    corner = missing["err"] & ~missing["errp"]
-    texts = np.where(corner & values["success"], texts + ": a corner of the likelihood", texts)
-    texts = np.where(values["success"], texts, "no minimum was found")
-    texts = np.where(has_data, texts, "no bin with exposure inside of the masks")
-    return np.where(empty[:, np.newaxis], "no dataset in the interval", texts).astype(str)
+    return np.where(empty[:, np.newaxis], "no dataset in the interval", texts)
