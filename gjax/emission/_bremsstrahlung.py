@@ -59,6 +59,8 @@ def _soft(epsilon: Array) -> Array:
 class BremsstrahlungSpectralModel(AbstractEmissionModel):
     r"""Bremsstrahlung of electrons above 2 MeV on the ions and electrons of a gas.
 
+    .. math:: \phi(E) = \frac{c}{4\pi d^2} \sum_s n_s \int N(E_e) \, \frac{d\sigma_s}{dE}(E_e, E) \, dE_e
+
     Cross sections of Baring et al. (1999, ApJ 513, 311, arXiv astro-ph/9810158): equation A1 with A2 to A4 on
     electrons, A2 on ions. As there, energies of photons are meant to be above 10 MeV.
 

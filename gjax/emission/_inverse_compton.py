@@ -108,6 +108,9 @@ def as_photon_fields(fields: Any) -> tuple[Any, ...]:
 class InverseComptonSpectralModel(AbstractEmissionModel):
     r"""Photons scattered up by electrons.
 
+    .. math:: \phi(E) = \frac{c}{4\pi d^2} \iint N(E_e) \, n(\epsilon) \, \frac{d\sigma}{dE}(E_e, \epsilon, E)
+        \, d\epsilon \, dE_e
+
     Full cross section of Klein and Nishina for isotropic photons. On black bodies it is the approximation of
     Khangulyan, Aharonian & Kelner (2014, ApJ 783, 100, arXiv 1310.7971), equation 14; on lines and tables equation 22
     of Aharonian & Atoyan (1981, Ap&SS 79, 321), that is Jones (1968, Phys. Rev. 167, 1159) for relativistic electrons.

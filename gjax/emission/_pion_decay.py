@@ -25,6 +25,8 @@ _LOG_GEV = math.log(1e-3)
 class PionDecaySpectralModel(AbstractEmissionModel):
     r"""Photons of the decay of neutral pions, from protons that hit a gas.
 
+    .. math:: \phi(E) = \frac{n_H c}{4\pi d^2} \int N(T_p) \, \frac{d\sigma}{dE}(T_p, E) \, dT_p
+
     Parametrisation of Kafexhiu, Aharonian, Taylor & Vila (2014, Phys. Rev. D 90, 123014, arXiv 1406.7369), equations 1
     to 15, with the nuclei of the interstellar medium (equations 20 to 24).
 

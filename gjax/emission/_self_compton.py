@@ -66,6 +66,10 @@ class SynchrotronSelfComptonSpectralModel(AbstractEmissionModel):
     ValueError
         If a name of a field is unknown or given twice.
 
+    References
+    ----------
+    Atoyan and Aharonian 1996, MNRAS 278, 525.
+
     Examples
     --------
     >>> from gjax.emission import ExpCutoffPowerLawParticles

@@ -20,12 +20,18 @@ _OPERATORS = ("add", "sub", "mul", "truediv")
 
 
 class ConstantSpectralModel(AbstractSpectralModel):
-    """The same flux at every energy.
+    r"""The same flux at every energy.
+
+    .. math:: \phi(E) = k
 
     Parameters
     ----------
     const
         Flux [TeV-1 s-1 cm-2].
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------
@@ -47,7 +53,9 @@ class ConstantSpectralModel(AbstractSpectralModel):
 
 
 class CompoundSpectralModel(AbstractSpectralModel):
-    """Sum, difference, product or ratio of two models (written with ``+ - * /``).
+    r"""Sum, difference, product or ratio of two models (written with ``+ - * /``).
+
+    .. math:: \phi(E) = \phi_1(E) \circ \phi_2(E), \quad \circ \in \{+, -, \times, /\}
 
     Parameters
     ----------
@@ -61,6 +69,10 @@ class CompoundSpectralModel(AbstractSpectralModel):
     ------
     ValueError
         If the operator is none of these, or the units do not go together.
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------
@@ -115,7 +127,9 @@ class CompoundSpectralModel(AbstractSpectralModel):
 
 
 class ScaleSpectralModel(AbstractSpectralModel):
-    """A model times a number.
+    r"""A model times a number.
+
+    .. math:: n \, \phi(E)
 
     Parameters
     ----------
@@ -123,6 +137,10 @@ class ScaleSpectralModel(AbstractSpectralModel):
         Any spectral model.
     norm
         The factor.
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------

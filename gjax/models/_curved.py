@@ -30,6 +30,10 @@ class LogParabolaSpectralModel(AbstractSpectralModel):
     beta
         Curvature, with the *natural* logarithm; see `from_log10`.
 
+    References
+    ----------
+    Massaro et al. 2004, A&A 413, 489 (arXiv astro-ph/0312260).
+
     Examples
     --------
     >>> model = LogParabolaSpectralModel(amplitude="4e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.3, beta=0.2)
@@ -73,6 +77,10 @@ class LogParabola2SpectralModel(AbstractSpectralModel):
         Index and curvature (natural logarithm).
     escale
         Energy Es [TeV].
+
+    References
+    ----------
+    Massaro et al. 2004, A&A 413, 489 (arXiv astro-ph/0312260).
 
     Examples
     --------
@@ -120,6 +128,10 @@ class LogParabolaNormSpectralModel(AbstractSpectralModel):
         Reference energy E0 [TeV].
     alpha, beta
         Index and curvature (natural logarithm).
+
+    References
+    ----------
+    Massaro et al. 2004, A&A 413, 489 (arXiv astro-ph/0312260).
 
     Examples
     --------

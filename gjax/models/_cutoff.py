@@ -43,6 +43,10 @@ class ExpCutoffPowerLawSpectralModel(AbstractSpectralModel):
     alpha
         Sharpness of the cutoff.
 
+    References
+    ----------
+    Aharonian et al. 2006, A&A 457, 899 (arXiv astro-ph/0607333).
+
     Examples
     --------
     >>> model = ExpCutoffPowerLawSpectralModel(index=2.0, lambda_="0 TeV-1")
@@ -85,6 +89,10 @@ class ExpCutoffPowerLawNormSpectralModel(AbstractSpectralModel):
         Inverse cutoff energy λ [TeV-1].
     alpha
         Sharpness of the cutoff.
+
+    References
+    ----------
+    Aharonian et al. 2006, A&A 457, 899 (arXiv astro-ph/0607333).
 
     Examples
     --------

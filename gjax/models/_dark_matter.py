@@ -94,6 +94,8 @@ class _Spectrum(eqx.Module):
 class PrimaryFlux(AbstractSpectralModel):
     r"""Gamma rays per annihilation of dark matter, dN/dE [TeV-1], from the tables of PPPC 4 DM ID.
 
+    .. math:: \frac{dN}{dE}(E, m) = \frac{1}{E \ln 10} \, \frac{dN}{d\log_{10} x}, \quad x = E/m
+
     Parameters
     ----------
     mDM

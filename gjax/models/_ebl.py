@@ -62,6 +62,11 @@ class EBLAbsorptionNormSpectralModel(AbstractSpectralModel):
     ValueError
         If the shapes do not go together, or energies or redshifts do not increase.
 
+    References
+    ----------
+    Franceschini et al. 2008, A&A 487, 837 (arXiv 0805.1841); Dominguez et al. 2011, MNRAS 410, 2556 (arXiv
+    1007.1459).
+
     Examples
     --------
     >>> import numpy as np

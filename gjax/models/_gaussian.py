@@ -38,6 +38,10 @@ class GaussianSpectralModel(AbstractSpectralModel):
     mean, sigma
         Centre and width [TeV].
 
+    References
+    ----------
+    Bringmann and Weniger 2012, Phys. Dark Universe 1, 194 (arXiv 1208.5481).
+
     Examples
     --------
     >>> model = GaussianSpectralModel(amplitude="1e-12 cm-2 s-1", mean="5 TeV", sigma="0.1 TeV")

@@ -24,6 +24,8 @@ _SCALES = ("log", "lin")
 class PiecewiseNormSpectralModel(AbstractSpectralModel):
     r"""A dimensionless factor that is free at nodes in energy, with straight lines between them and flat outside.
 
+    .. math:: \ln n(E) = \ln n_i + \ln\frac{n_{i+1}}{n_i} \, \frac{\ln(E/E_i)}{\ln(E_{i+1}/E_i)}
+
     Parameters
     ----------
     energy
@@ -38,6 +40,10 @@ class PiecewiseNormSpectralModel(AbstractSpectralModel):
     ------
     ValueError
         If there are fewer than two nodes, they do not increase, or the numbers of nodes and norms differ.
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------

@@ -39,6 +39,10 @@ class PowerLawSpectralModel(AbstractSpectralModel):
     UnitError
         If a unit cannot be converted.
 
+    References
+    ----------
+    Fermi 1949, Phys. Rev. 75, 1169.
+
     Examples
     --------
     >>> model = PowerLawSpectralModel(index=2.0, amplitude="1e-12 cm-2 s-1 TeV-1", reference="1 TeV")
@@ -76,6 +80,10 @@ class PowerLawNormSpectralModel(AbstractSpectralModel):
         Factor n at the reference energy.
     reference
         Reference energy E0 [TeV].
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------
@@ -118,6 +126,10 @@ class PowerLaw2SpectralModel(AbstractSpectralModel):
     emin, emax
         The two energies [TeV].
 
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
+
     Examples
     --------
     >>> model = PowerLaw2SpectralModel(amplitude="2e-12 cm-2 s-1", index=1.0, emin="1 TeV", emax="10 TeV")
@@ -153,6 +165,9 @@ class PowerLaw2SpectralModel(AbstractSpectralModel):
 class BrokenPowerLawSpectralModel(AbstractSpectralModel):
     r"""Two power laws that meet at the break energy, with the flux φ0 there.
 
+    .. math:: \phi(E) = \phi_0 \left(\frac{E}{E_b}\right)^{-\Gamma_1} \ (E < E_b), \quad \phi_0
+        \left(\frac{E}{E_b}\right)^{-\Gamma_2} \ (E \geq E_b)
+
     Parameters
     ----------
     index1, index2
@@ -161,6 +176,10 @@ class BrokenPowerLawSpectralModel(AbstractSpectralModel):
         Flux at the break [TeV-1 s-1 cm-2].
     ebreak
         Break energy [TeV].
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------
@@ -215,6 +234,10 @@ class SmoothBrokenPowerLawSpectralModel(AbstractSpectralModel):
         Break and reference energy [TeV].
     beta
         Smoothness of the break.
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------

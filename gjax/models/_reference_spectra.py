@@ -32,7 +32,9 @@ _COSMIC_RAYS = {
 
 
 class MeyerCrabSpectralModel(AbstractSpectralModel):
-    """The inverse-Compton peak of the Crab nebula from 1 GeV to 100 TeV: a polynomial in log-log space.
+    r"""The inverse-Compton peak of the Crab nebula from 1 GeV to 100 TeV: a polynomial in log-log space.
+
+    .. math:: \log_{10} \left(E^2 \phi\right) = \sum_k p_k \left(\log_{10} E\right)^k
 
     Parameters
     ----------

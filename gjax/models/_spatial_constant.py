@@ -15,12 +15,18 @@ __all__ = ["ConstantFluxSpatialModel", "ConstantSpatialModel"]
 
 
 class ConstantSpatialModel(AbstractSpatialModel):
-    """The same brightness everywhere.
+    r"""The same brightness everywhere.
+
+    .. math:: \phi(\ell, b) = k
 
     Parameters
     ----------
     value
         Brightness [sr-1]; the default is 1, frozen.
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------
@@ -36,7 +42,13 @@ class ConstantSpatialModel(AbstractSpatialModel):
 
 
 class ConstantFluxSpatialModel(AbstractSpatialModel):
-    """The whole flux in every pixel, whatever its size: for data without sky coordinates.
+    r"""The whole flux in every pixel, whatever its size: for data without sky coordinates.
+
+    .. math:: \int_\mathrm{pixel} \phi \, d\Omega = 1
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------

@@ -83,6 +83,10 @@ class DiskSpatialModel(AbstractShapeModel):
     frame
         "icrs" or "galactic".
 
+    References
+    ----------
+    Lande et al. 2012, ApJ 756, 5 (arXiv 1207.0027).
+
     Examples
     --------
     >>> print(DiskSpatialModel(r_0="1 deg")("0 deg", "0.2 deg").round(1))
@@ -143,6 +147,10 @@ class GeneralizedGaussianSpatialModel(AbstractShapeModel):
         Angle of the major axis from north to east [deg]; the default is 0, frozen.
     frame
         "icrs" or "galactic".
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------

@@ -38,6 +38,10 @@ class PiecewiseNormSpatialModel(AbstractSpatialModel):
     ValueError
         If there are fewer than four nodes, they lie on a line or on each other, or the shapes differ.
 
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
+
     Examples
     --------
     >>> model = PiecewiseNormSpatialModel([0, 1, 0, 1], [0, 0, 1, 1], norms=[1, 2, 1, 2])

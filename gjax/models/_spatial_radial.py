@@ -20,7 +20,9 @@ CELL = 4.0 / 27.0
 
 
 class PointSpatialModel(AbstractShapeModel):
-    """A point source.
+    r"""A point source.
+
+    .. math:: \phi(\ell, b) = \delta(\ell - \ell_0) \, \delta(\sin b - \sin b_0)
 
     Parameters
     ----------
@@ -28,6 +30,10 @@ class PointSpatialModel(AbstractShapeModel):
         Position [deg].
     frame
         "icrs" or "galactic".
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------
@@ -71,6 +77,10 @@ class GaussianSpatialModel(AbstractShapeModel):
         Angle of the major axis from north to east [deg]; the default is 0, frozen.
     frame
         "icrs" or "galactic".
+
+    References
+    ----------
+    Lande et al. 2012, ApJ 756, 5 (arXiv 1207.0027).
 
     Examples
     --------

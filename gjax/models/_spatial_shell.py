@@ -85,6 +85,10 @@ class ShellSpatialModel(AbstractShapeModel):
     frame
         "icrs" or "galactic".
 
+    References
+    ----------
+    Aharonian et al. 2006, A&A 449, 223 (arXiv astro-ph/0511678).
+
     Examples
     --------
     >>> print(ShellSpatialModel(radius="1 deg", width="0.2 deg")("0 deg", "0 deg").round(1))
@@ -124,6 +128,10 @@ class Shell2SpatialModel(AbstractShapeModel):
         Width relative to the outer radius, from 0.02 to 1.
     frame
         "icrs" or "galactic".
+
+    References
+    ----------
+    H.E.S.S. Collaboration 2018, A&A 612, A8 (arXiv 1801.06322).
 
     Examples
     --------

@@ -25,7 +25,9 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 
 class TemplateSpatialModel(AbstractSpatialModel):
-    """A sky map, in two dimensions or with an axis of true energy.
+    r"""A sky map, in two dimensions or with an axis of true energy.
+
+    .. math:: \ln\phi(\ell, b) = \sum_c w_c(\ell, b) \, \ln\phi_c
 
     Values are interpolated linearly in pixel coordinates in the logarithm, and are 0 outside of the map. The map can
     be moved: the shift is a rotation of the sphere that brings its centre to (lon_0, lat_0).
@@ -51,6 +53,10 @@ class TemplateSpatialModel(AbstractSpatialModel):
     UnitError
         If the unit of a map that is not normalised is neither that of a brightness [sr-1] nor that of a differential
         flux per solid angle [TeV-1 s-1 cm-2 sr-1]. With the latter, the spectral model is a dimensionless factor.
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------

@@ -26,7 +26,9 @@ __all__ = ["TemplateSpectralModel", "create_fermi_isotropic_diffuse_model"]
 
 
 class TemplateSpectralModel(AbstractSpectralModel):
-    """A table of fluxes, interpolated in the logarithm of both; it goes on as a power law beyond its ends.
+    r"""A table of fluxes, interpolated in the logarithm of both; it goes on as a power law beyond its ends.
+
+    .. math:: \ln\phi(E) = \ln\phi_i + \ln\frac{\phi_{i+1}}{\phi_i} \, \frac{\ln(E/E_i)}{\ln(E_{i+1}/E_i)}
 
     It has no parameters: multiply it with `PowerLawNormSpectralModel` to fit its norm.
 
@@ -46,6 +48,10 @@ class TemplateSpectralModel(AbstractSpectralModel):
         If the shapes differ, energies do not increase, or values are negative or not finite.
     UnitError
         If a unit cannot be converted.
+
+    References
+    ----------
+    Models of the Fermi tools, https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/source_models.html
 
     Examples
     --------

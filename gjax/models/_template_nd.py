@@ -23,7 +23,9 @@ _ENERGY = ("energy_true", "energy")
 
 
 class TemplateNDSpectralModel(AbstractSpectralModel):
-    """A table over energy and further axes, each of which is a parameter; interpolated linearly in every coordinate.
+    r"""A table over energy and further axes, each of which is a parameter; interpolated linearly in every coordinate.
+
+    .. math:: \ln\phi(E, \theta) = \sum_c w_c(E, \theta) \, \ln\phi_c
 
     Parameters
     ----------
@@ -46,6 +48,10 @@ class TemplateNDSpectralModel(AbstractSpectralModel):
         If the map has no energy axis, or holds negative values.
     UnitError
         If its unit is not that of a flux.
+
+    References
+    ----------
+    Donath et al. 2023, A&A 678, A157 (arXiv 2308.13584).
 
     Examples
     --------
