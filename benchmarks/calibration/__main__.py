@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks.calibration CASE [--json OUT] [--quick]``.
+"""Command line: ``python -m benchmarks.calibration CASE [--part PART] [--json OUT] [--quick]``.
 
 Exit codes: 0 all inside of their bands, 1 something is out, 2 usage or missing data.
 """
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__.splitlines()[0])
     out.add_argument("case", metavar="CASE", choices=[*CASES, "all", "list"], help=", ".join([*CASES, "all", "list"]))
     out.add_argument("--json", metavar="OUT", help="also write the rows to this file")
+    out.add_argument("--part", metavar="PART", help="run one part of a case: a word of its rows, see its file")
     out.add_argument("--quick", action="store_true", help="a tenth of the toys")
     return out
 
@@ -45,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for case in CASES if options.case == "all" else [options.case]:
         table, start = Table(case), time.perf_counter()
         try:
-            importlib.import_module(f"benchmarks.calibration.{case}").run(table, quick=options.quick)
+            module = importlib.import_module(f"benchmarks.calibration.{case}")
+            parts = getattr(module, "PARTS", ())
+            if options.part is not None and options.part not in parts:
+                print(f"error: {case}: --part: expected one of {', '.join(parts) or 'none'}", file=sys.stderr)
+                return 2
+            given = {} if options.part is None else {"parts": (options.part,)}
+            module.run(table, quick=options.quick, **given)
         except MissingDataError as error:
             print(f"error: {case}: {error}", file=sys.stderr)
             return 2

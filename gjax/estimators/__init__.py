@@ -22,6 +22,8 @@ from gjax.estimators.profile_regions import (
 from gjax.estimators.regularized import RegularizedFluxPointsEstimator as RegularizedFluxPointsEstimator
 from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
 from gjax.estimators.sensitivity import flux_time_slope as flux_time_slope
+from gjax.estimators.source_lists import models_from_table as models_from_table
+from gjax.estimators.source_lists import source_table as source_table
 from gjax.estimators.ts_map import TSMapEstimator as TSMapEstimator
 from gjax.estimators.variability import compute_lightcurve_chisq as compute_lightcurve_chisq
 from gjax.estimators.variability import (
