@@ -1,6 +1,6 @@
 """A catalog of one's own: sources of a simulated field are detected, fitted together, and listed.
 
-A map of the test statistic shows where sources are; its peaks become models; a map with these models as background shows
+A map of the test statistic shows where sources are; its peaks become models; a map with these as background shows
 what is left, until nothing is. Then positions and spectra of all are fitted together with the background.
 
 Run with:  python examples/catalog_pipeline.py [FOLDER FOR PLOTS]
