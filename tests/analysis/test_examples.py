@@ -20,6 +20,20 @@ def test_simulate_and_fit(capsys):
 @pytest.mark.data
 def test_crab_spectrum(gammapy_data, monkeypatch, capsys):
     monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
+def test_catalog_pipeline(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.argv", ["catalog_pipeline.py", str(tmp_path)])
+    names = runpy.run_path(str(EXAMPLES / "catalog_pipeline.py"))
+    catalog = names["catalog"]
+    assert names["result"].success
+    assert len(catalog) == len(names["truth"]) == len(set(names["nearest"]))
+    assert catalog["offset"].to_value("arcmin").max() < 2
+    pull = (catalog["amplitude"] - catalog["amplitude_true"]) / catalog["amplitude_err"]
+    assert abs(pull).max() < 4
+    assert names["maps"].sqrt_ts.data.max() < 5.5
+    assert (tmp_path / "catalog_pipeline.png").stat().st_size > 10_000
+    assert "peaks" in capsys.readouterr().out
+
+
     names = runpy.run_path(str(EXAMPLES / "crab_spectrum.py"))
     assert names["result"].success
     assert names["posterior"].converged
