@@ -472,6 +472,16 @@ class Likelihood:
 
         return draw_toys(self, key, n)
 
+    def asimov_significance(self, source: str) -> float:
+        """Return the median significance that a source would be found with, at the models' values.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+        """
+        return float(np.sqrt(self.asimov().fit().test_source(source).ts))
+
     def forecast(self) -> Any:
         """Return what data would tell about the free parameters, at their values; see `gjax.forecast.Forecast`."""
         from gjax.forecast import forecast

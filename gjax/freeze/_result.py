@@ -12,15 +12,18 @@ from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.freeze._covariances import FitCovariance, fit_covariance
 from gjax.freeze._degenerate import degenerate, fisher_diagonal
+from gjax.freeze._lines import Contour, Profile
 from gjax.inference import CONVERGED, NOT_FINITE, STALLED, STEPS, Minimum, Rays
 from gjax.models import Models, panel_edges, parameter_qtable
 from gjax.parameters import ParameterTable, fill
 from gjax.units import DNDE, attach_unit, to_canonical
 
 if TYPE_CHECKING:
+    from gjax.freeze._hypothesis import GoodnessOfFit, HypothesisTest
     from gjax.freeze._likelihood import Likelihood
     from gjax.freeze._methods import FitTrace
     from gjax.freeze._quadratic import QuadraticCheck
+    from gjax.freeze._unified import UnifiedInterval
     from gjax.freeze._weighted import WeightedPosterior
 
 __all__ = ["Contour", "FitResult", "Profile", "fit_result"]
@@ -30,56 +33,6 @@ _REASONS = {
     STALLED: "no step lowered the statistic any further",
     NOT_FINITE: "the statistic is not finite at the start",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Profile:
-    """Profile likelihood of one parameter.
-
-    Parameters
-    ----------
-    name, unit
-        The parameter.
-    values
-        Where it was held.
-    statistic
-        Fit statistic with all other parameters re-optimised.
-    success
-        Which points converged.
-    minimum
-        Statistic of the best fit.
-    """
-
-    name: str
-    unit: str
-    values: np.ndarray
-    statistic: np.ndarray
-    success: np.ndarray
-    minimum: float
-
-    def plot(self, ax: Any = None) -> Any:
-        """Plot the rise of the statistic on a matplotlib axis and return it."""
-        from gjax.plot import plot_profile
-
-        return plot_profile(self.values, self.statistic - self.minimum, name=self.name, unit=self.unit, ax=ax)
-
-
-@dataclasses.dataclass(frozen=True)
-class Contour:
-    """A closed line of equal profile likelihood in the plane of two parameters."""
-
-    names: tuple[str, str]
-    units: tuple[str, str]
-    x: np.ndarray
-    y: np.ndarray
-    level: float
-    success: bool
-
-    def plot(self, ax: Any = None) -> Any:
-        """Plot the contour on a matplotlib axis and return it."""
-        from gjax.plot import plot_contour
-
-        return plot_contour(self.x, self.y, names=self.names, units=self.units, ax=ax)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -302,8 +255,33 @@ class FitResult:
         errors = distance * (width * self._padded_scale())[positions][:, None]
         return {self.free_names[i]: (float(errn), float(errp)) for i, (errn, errp) in zip(positions, errors)}
 
-    def upper_limit(self, name: str, *, n_sigma: float = 2.0) -> float:
-        """Return the value above the best fit where the profiled statistic has risen by ``n_sigma**2``."""
+    def upper_limit(
+        self, name: str, *, n_sigma: float = 2.0, method: str = "profile", key: Any = None, **options: Any
+    ) -> float:
+        """Return an upper limit on a parameter.
+
+        Parameters
+        ----------
+        name
+            A free parameter.
+        n_sigma
+            The limit is where the profiled statistic has risen by ``n_sigma**2`` above the best fit.
+        method
+            "profile", or "feldman-cousins": the upper end of the `unified_interval` whose confidence is that of a
+            chi-square below ``n_sigma**2`` (95.45 % at 2).
+        key, **options
+            Of the second method: random key, ``n_toys`` and ``n_values``.
+        """
+        if method not in ("profile", "feldman-cousins"):
+            raise ValueError(f"method: expected 'profile' or 'feldman-cousins', got {method!r}")
+        if method == "feldman-cousins":
+            from scipy.stats import chi2
+
+            if key is None:
+                raise ValueError("method 'feldman-cousins' draws toys: give a key")
+            return self.unified_interval(name, key, confidence=float(chi2.cdf(n_sigma**2, 1)), **options).upper
+        if options or key is not None:
+            raise ValueError(f"method 'profile' takes no {', '.join(options) or 'key'}")
         i = self.position(name)
         width = np.sqrt(self.x_covariance[i, i])
         end = self._crossings((self.x_covariance[:, i] / width)[None], (np.arange(len(self.x)) == i)[None], n_sigma**2)
@@ -431,6 +409,121 @@ class FitResult:
                 return attach_unit(np.nan, "TeV")
             ends = grid[[i - 1, i + 1]]
         return attach_unit(np.exp(grid[i]), "TeV")
+
+    def unified_interval(self, name: str, key: Any, **options: Any) -> UnifiedInterval:
+        """Return the Feldman-Cousins interval of a parameter, by toys at every value that is tested, in one batch.
+
+        Bounds of parameters are kept: a norm that cannot be negative gets a limit where there is little, and two ends
+        where there is a source, with the right coverage in between.
+
+        Parameters
+        ----------
+        name
+            A free parameter.
+        key
+            Random key.
+        **options
+            ``confidence`` (0.95), ``n_toys`` (1000 per value), ``n_values`` (12).
+
+        Raises
+        ------
+        FitError
+            If the statistic does not rise far enough.
+        """
+        from gjax.freeze._unified import unified_interval
+
+        return unified_interval(self, name, key, **options)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, the statistic plus twice the number of free parameters: models of the same data only."""
+        return self.total_stat + 2 * self.n_free
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, the statistic plus the number of free parameters times the logarithm of that of bins."""
+        return self.total_stat + self.n_free * float(np.log(self.likelihood.n_bins))
+
+    def compare(self, null: FitResult, **options: Any) -> HypothesisTest:
+        """Test this fit against that of a narrower model of the same data.
+
+        Parameters
+        ----------
+        null
+            Fit of the narrower model.
+        **options
+            ``dof`` (parameters tested; by default those that are free here only), ``n_boundary`` (how many of them are
+            at a bound under the narrower model), ``key`` and ``n_toys`` (1000) for the distribution of toys drawn from
+            the narrower model instead of a chi-square.
+
+        Raises
+        ------
+        FitError
+            If the data differ, the models are not nested, or the wider one fits worse.
+        """
+        from gjax.freeze._hypothesis import compare
+
+        return compare(null, self, **options)
+
+    def test_source(self, source: str, *, key: Any = None, n_toys: int = 1000) -> HypothesisTest:
+        """Test whether a source is there: all others are fitted again without it.
+
+        Half a chi-square where its norm cannot be negative; toys of the fit without it if a key is given.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+        key
+            Random key.
+        n_toys
+            Number of toys.
+
+        Raises
+        ------
+        FitError
+            If the source has no free norm.
+        """
+        from gjax.freeze._hypothesis import source_test
+
+        return source_test(self, source, key=key, n_toys=n_toys)
+
+    def goodness_of_fit(self, key: Any, n: int = 1000) -> GoodnessOfFit:
+        """Compare the statistic with those of fits to data drawn from the best fit.
+
+        Parameters
+        ----------
+        key
+            Random key.
+        n
+            Number of toys.
+        """
+        from gjax.freeze._hypothesis import goodness_of_fit
+
+        return goodness_of_fit(self, key, n)
+
+    def position_region(self, source: str, *, n_sigma: float = 1.0, method: str = "ellipse", n_points: int = 32) -> Any:
+        """Return the confidence region of a position as a region of the sky.
+
+        Parameters
+        ----------
+        source
+            A source with a free position.
+        n_sigma
+            The statistic rises by ``n_sigma**2``: 39.3 % joint probability at 1, 68.3 % at 1.515, 95.4 % at 2.486.
+        method
+            "ellipse" (from the covariance), or "contour" (a polygon of the profile likelihood).
+        n_points
+            Corners of the polygon.
+
+        Raises
+        ------
+        FitError
+            If the position is not free or has no covariance.
+        """
+        from gjax.freeze._position import position_region
+
+        return position_region(self, source, n_sigma, method, n_points)
 
     def quadratic_check(self) -> QuadraticCheck:
         """Compare the statistic at one standard deviation, along parameters and eigenvectors, with a parabola.

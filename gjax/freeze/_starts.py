@@ -12,6 +12,7 @@ import numpy as np
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
 from gjax.inference import CONVERGED, NOT_FINITE
+from gjax.likelihood import diagonal_of
 
 if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
@@ -36,7 +37,8 @@ class MultiStart:
     statistic
         Where they ended, shape (starts,).
     converged
-        Which fits say that they converged.
+        Which fits say that they converged; those do not that ended where a parameter has no influence, or where a
+        source has left its cutout.
     """
 
     best: FitResult
@@ -116,12 +118,17 @@ def fit_many(likelihood: Likelihood, starts: Any) -> MultiStart:
     if not np.isfinite(statistic).any():
         raise FitError("the statistic is not finite at any of the starts")
     values = np.asarray(end.x)[:size, : array.shape[1]] * likelihood.scale + origins
-    winner = dict(zip(likelihood.free_names, values[int(np.nanargmin(statistic))]))
-    best = likelihood.with_models(_at(likelihood, winner)).fit()
-    return MultiStart(best, array, values, statistic, status == CONVERGED)
+    best = _at(likelihood, values[int(np.nanargmin(statistic))]).fit()
+    diagonal = jax.vmap(diagonal_of, in_axes=(None, 0))(likelihood.problem.columns, end.fisher)
+    converged = (status == CONVERGED) & (np.asarray(diagonal)[:size, : array.shape[1]] > 0).all(axis=1)
+    for i in np.flatnonzero(converged & (statistic > best.total_stat + SAME)) if likelihood.frozen.cubes else ():
+        there = _at(likelihood, values[i])
+        converged[i] = all(new is old for new, old in zip(there.folds, likelihood.folds))
+    return MultiStart(best, array, values, statistic, converged)
 
 
-def _at(likelihood: Likelihood, values: dict[str, float]) -> Any:
+def _at(likelihood: Likelihood, values: np.ndarray) -> Likelihood:
+    """Return the likelihood at other values of the free parameters."""
     theta = likelihood.table.values.copy()
-    theta[likelihood.table.free] = list(values.values())
-    return likelihood.models.replace_parameters(likelihood.table.with_values(theta))
+    theta[likelihood.table.free] = values
+    return likelihood.with_models(likelihood.models.replace_parameters(likelihood.table.with_values(theta)))

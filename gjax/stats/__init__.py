@@ -5,6 +5,9 @@ from gjax.stats._fit_statistics import cash as cash
 from gjax.stats._fit_statistics import cstat as cstat
 from gjax.stats._fit_statistics import get_wstat_mu_bkg as get_wstat_mu_bkg
 from gjax.stats._fit_statistics import wstat as wstat
+from gjax.stats._null import asimov_significance as asimov_significance
+from gjax.stats._null import p_value_to_sigma as p_value_to_sigma
+from gjax.stats._null import ts_p_value as ts_p_value
 from gjax.stats._pareto import pareto_limit as pareto_limit
 from gjax.stats._pareto import pareto_smooth as pareto_smooth
 from gjax.stats._sigma import sigma_to_ts as sigma_to_ts
