@@ -55,9 +55,8 @@ makers = [
 ]
 datasets = DatasetsMaker(makers).run(empty, parts)
 night = datasets.stack_reduce(name="night")
-print(
-    f"{len(runs)} runs, {len(datasets)} parts, {night.info_dict()['sqrt_ts']:.0f} sigma in {night.gti.time_sum.to('h'):.2f}"
-)
+info = night.info_dict()
+print(f"{len(runs)} runs, {len(datasets)} parts, {info['sqrt_ts']:.0f} sigma in {info['ontime'].to('h'):.2f}")
 
 # Spectrum of the night: a log parabola, flux points, and a posterior.
 spectrum = LogParabolaSpectralModel(amplitude="1e-10 cm-2 s-1 TeV-1", reference="1 TeV", alpha=3.2, beta=0.1)

@@ -5,96 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gjax.errors import FitError
 from gjax.estimators._lanes import Lanes
+from gjax.estimators._refits import own_leaves, refit
 from gjax.freeze import Likelihood
-from gjax.inference import CONVERGED, STALLED, covariance_at, find_crossing, minimise
-from gjax.likelihood import Problem, hessian
 from gjax.models import Models, ScaleSpectralModel
 from gjax.parameters import Parameter
 
-__all__ = ["estimate_reoptimised", "fit_band", "with_masks"]
-
-
-def with_masks(problem: Problem, masks: tuple[Array, ...]) -> Problem:
-    """Return a likelihood with other masks, one per bucket."""
-    return eqx.tree_at(lambda p: [bucket.mask for bucket in p.buckets], problem, list(masks))
-
-
-def fit_band(
-    here: Problem, x0: Array, position: Array, scan: Array, n_sigma: Array, n_sigma_ul: Array
-) -> dict[str, Array]:
-    """Fit, and ask for errors, limit and scan of one parameter, all others re-optimised.
-
-    Parameters
-    ----------
-    here
-        The likelihood, with masks that leave the bins of one band.
-    x0
-        Start, in units of the scales.
-    position
-        Place of the parameter in the free vector; it is the norm, with scale 1.
-    scan
-        Norms of the likelihood scan.
-    n_sigma, n_sigma_ul
-        Significance of errors and of the upper limit.
-
-    Returns
-    -------
-    values
-        As flux points have them, and the free vector "x" with its errors "x_err", in units of the scales.
-    """
-    is_norm = jnp.arange(x0.shape[0]) == position
-    best = minimise(here, x0, jnp.zeros(x0.shape, bool))
-    covariance, _ = covariance_at(hessian(here, best.x), best.fisher, here)
-    width = jnp.sqrt(covariance[position, position])
-    ray = covariance[:, position] / width
-
-    def cross(n: Array) -> Array:
-        return find_crossing(here, best.x, best.statistic, jnp.sign(n) * ray, is_norm, n**2).distance * width
-
-    def held(norm: Array) -> Array:
-        return minimise(here, jnp.where(is_norm, norm, best.x), is_norm).statistic
-
-    below, above, limit = jax.vmap(cross)(jnp.stack([-n_sigma, n_sigma, n_sigma_ul]))
-    profile = jax.vmap(held)(jnp.concatenate([jnp.zeros(1, scan.dtype), scan]))
-    converged = best.status == CONVERGED
-    return {
-        "norm": best.x[position],
-        "norm_err": jnp.where(converged, n_sigma * width, jnp.nan),
-        "norm_errn": below,
-        "norm_errp": above,
-        "norm_ul": best.x[position] + limit,
-        "ts": profile[0] - best.statistic,
-        "stat": best.statistic,
-        "stat_null": profile[0],
-        "stat_scan": profile[1:],
-        # without counts the minimum is a corner of the statistic, where no step goes further down
-        "success": converged | (best.status == STALLED),
-        "x": best.x,
-        "x_err": jnp.where(converged, n_sigma * jnp.sqrt(jnp.diagonal(covariance)), jnp.nan),
-    }
-
-
-@jax.jit
-def _one_band_each(
-    problem: Problem,
-    masks: tuple[Array, ...],
-    x0: Array,
-    position: Array,
-    scan: Array,
-    n_sigma: Array,
-    n_sigma_ul: Array,
-) -> dict[str, Any]:
-    def band(masks: tuple[Array, ...]) -> dict[str, Any]:
-        return fit_band(with_masks(problem, masks), x0, position, scan, n_sigma, n_sigma_ul)
-
-    return jax.vmap(band)(masks)
+__all__ = ["estimate_reoptimised"]
 
 
 def estimate_reoptimised(
@@ -119,12 +41,15 @@ def estimate_reoptimised(
     if name not in scaled_likelihood.free_names:
         raise FitError(f"source {source!r}: its spectral model already has a parameter called 'norm'")
     position = scaled_likelihood.free_names.index(name)
-    masks = tuple(jnp.stack([lane == band for band in range(len(bands))]) for lane in lanes.lane)
-    x0 = scaled_likelihood.start
-    arguments = jax.device_put(position), scan, n_sigma, n_sigma_ul
-    values = _one_band_each(scaled_likelihood.problem, masks, x0, *arguments)
-    good = values["success"] & bands
+    number = np.arange(len(bands)).reshape(-1, 1, 1)
+    masks = jax.device_put([np.asarray(lane) == number for lane in lanes.lane])
+    problem = scaled_likelihood.problem
+    own = own_leaves(problem, lambda p: [bucket.mask for bucket in p.buckets], masks)
+    n_free = len(scaled_likelihood.free_names)
+    values = refit(problem, own, scaled_likelihood.start, position, n_free, scan, float(n_sigma), float(n_sigma_ul))
+    good = values["success"] & np.asarray(bands)
     return {
-        key: good if key == "success" else jnp.where(good if v.ndim == 1 else good[:, None], v, jnp.nan)
+        key: good if key == "success" else np.where(good if v.ndim == 1 else good[:, np.newaxis], v, np.nan)
         for key, v in values.items()
+        if key not in ("x", "x_err")
     }

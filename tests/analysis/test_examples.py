@@ -3,7 +3,10 @@
 import runpy
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pytest
+from matplotlib import pyplot
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -39,6 +42,27 @@ def test_catalog_pipeline(capsys, monkeypatch, tmp_path):
     assert names["posterior"].converged
     assert len(names["points"]) == 5
     assert "asymmetric" in capsys.readouterr().out
+
+
+@pytest.mark.data
+def test_pks2155_flare(gammapy_data, monkeypatch, capsys, tmp_path):
+    matplotlib.use("agg")
+    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
+    monkeypatch.setattr("sys.argv", ["pks2155_flare.py", str(tmp_path)])
+    names = runpy.run_path(str(EXAMPLES / "pks2155_flare.py"))
+    pyplot.close("all")
+    assert names["result"].success
+    assert names["posterior"].converged
+    alpha, error = names["result"]["alpha"]
+    assert abs(alpha - 3.67) < 2 * error
+    lightcurve = names["lightcurve"]
+    assert lightcurve.shape == (34, 2)
+    assert lightcurve.success.all()
+    assert np.argmax(lightcurve.flux[:, 0]) in (6, 7)
+    assert 0.4 < names["fvar"]["fvar"][0] < 0.7
+    assert len(names["blocks"]) >= 4
+    assert len(list(tmp_path.glob("pks2155_*"))) == 3
+    assert "34 intervals" in capsys.readouterr().out
 
 
 @pytest.mark.data
