@@ -20,9 +20,6 @@ def test_simulate_and_fit(capsys):
     assert "improves" in capsys.readouterr().out
 
 
-@pytest.mark.data
-def test_crab_spectrum(gammapy_data, monkeypatch, capsys):
-    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
 def test_catalog_pipeline(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["catalog_pipeline.py", str(tmp_path)])
     names = runpy.run_path(str(EXAMPLES / "catalog_pipeline.py"))
@@ -37,6 +34,9 @@ def test_catalog_pipeline(capsys, monkeypatch, tmp_path):
     assert "peaks" in capsys.readouterr().out
 
 
+@pytest.mark.data
+def test_crab_spectrum(gammapy_data, monkeypatch, capsys):
+    monkeypatch.setenv("GAMMAPY_DATA", str(gammapy_data))
     names = runpy.run_path(str(EXAMPLES / "crab_spectrum.py"))
     assert names["result"].success
     assert names["posterior"].converged
