@@ -252,7 +252,8 @@ class Models(Sequence):
             return freeze_tree(list(self._models), self.names)
         skeletons, table = freeze_tree(self._tree, self._tree_names)
         number = len(self._models)
-        return skeletons[:number], dataclasses.replace(table, joint=joint_terms(skeletons[number:]))
+        settled = [prior.settled(skeleton) for prior, skeleton in zip(self.priors, skeletons[number:])]
+        return skeletons[:number], dataclasses.replace(table, joint=joint_terms(settled))
 
     @property
     def _tree(self) -> list[Any]:
@@ -265,7 +266,7 @@ class Models(Sequence):
     @property
     def parameter_table(self) -> ParameterTable:
         """The distinct parameters in order."""
-        return tabulate(self._tree, self._tree_names)
+        return self.freeze_tree()[1] if self.priors else tabulate(list(self._models), self.names)
 
     def replace_parameters(self, changes: dict[int, Parameter]) -> Models:
         """Return new models with parameters exchanged by identity; links and priors follow."""

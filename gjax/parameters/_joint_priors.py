@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -53,7 +52,7 @@ class AbstractJointPrior(eqx.Module):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if not inspect.isabstract(cls):
+        if cls.tag:
             _REGISTRY[cls.tag] = cls
 
     def values(self) -> Array:
@@ -88,6 +87,10 @@ class AbstractJointPrior(eqx.Module):
     def log_norm(self, number: int) -> float:
         """Return the logarithm of what `statistic` leaves out: the integral of exp(-statistic / 2) over the values."""
         return 0.5 * number * float(np.log(2 * np.pi))
+
+    def settled(self, skeleton: Any) -> Any:
+        """Return the skeleton of the prior, or of one that is the same with fewer operations (host)."""
+        return skeleton
 
     # ---- model files ----
 
@@ -345,6 +348,30 @@ class GaussianProcessPrior(_Normal):
 
     def is_defined(self) -> Array:
         return super().is_defined() & (self.length_scale > 0) & (self.amplitude > 0)
+
+    def settled(self, skeleton: Any) -> Any:
+        # a constant factor: second derivatives of a Cholesky factor take seconds to compile
+        if not all(getattr(self, key).frozen for key in self.hyper):
+            return skeleton
+        mean = np.full(_number(self.parameters), float(self.mean.value))
+        made: Any = _SettledProcess
+        return made(skeleton.parameters, mean, np.asarray(self.filled().factor()), self.is_log, self.name)
+
+
+class _SettledProcess(_Normal):
+    """A Gaussian process with constant scales."""
+
+    parameters: tuple[Any, ...]
+    mean: Any
+    root: Any
+    is_log: bool = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def deviations(self) -> Array:
+        return self.coordinates() - jnp.asarray(self.mean)
+
+    def factor(self) -> Array:
+        return jnp.asarray(self.root)
 
 
 class GaussianBlockPrior(AbstractJointPrior):
