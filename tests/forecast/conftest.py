@@ -50,3 +50,19 @@ def flat():
         return SkyModel(spectrum, name=name, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def joint():
+    """A cube with a free background and one with off counts; index and amplitude of the source are free."""
+    from small_cubes import cube, on_off, source
+
+    from gjax.freeze import Likelihood
+    from gjax.models import FoVBackgroundModel
+
+    return Likelihood([cube("known"), on_off("measured")], [source(), FoVBackgroundModel.for_datasets(["known"])])
+
+
+@pytest.fixture(scope="session")
+def forecast(joint):
+    return joint.forecast()

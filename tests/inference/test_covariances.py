@@ -36,16 +36,9 @@ def test_fisher_is_the_forecast(result):
     np.testing.assert_allclose(found.errors, result.covariance_of("hessian").errors, rtol=0.1)
 
 
-def test_all_three_agree_on_poisson_data(wide):
-    fit = wide(1).fit()
-    hessian, fisher, sandwich = (fit.covariance_of(kind).errors for kind in ("hessian", "fisher", "sandwich"))
-    np.testing.assert_allclose(hessian, fisher, rtol=0.05)
-    np.testing.assert_allclose(sandwich, fisher, rtol=0.4)
-
-
 def test_the_sandwich_knows_the_scatter(wide):
     """Data that scatter three times more than Poisson: the sandwich follows, the others do not."""
-    fits = [wide(seed, spread=3.0).fit() for seed in range(12)]
+    fits = [wide(seed, spread=3.0).fit() for seed in range(6)]
     values = np.array([[fit[name][0] for name in fit.free_names] for fit in fits])
     sandwich = np.mean([fit.covariance_of("sandwich").errors for fit in fits], axis=0)
     hessian = np.mean([fit.covariance_of("hessian").errors for fit in fits], axis=0)
