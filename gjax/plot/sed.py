@@ -259,7 +259,9 @@ def plot_correlation(correlation: ArrayLike, labels: list[str], *, label: str = 
         if size <= 12:
             for i, j in np.argwhere(np.isfinite(matrix)):
                 dark = abs(matrix[i, j]) > 0.6
-                ax.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", size=7, color="w" if dark else "k")
+                # without the sign of a small negative number
+                text = f"{round(matrix[i, j], 2) + 0.0:.2f}"
+                ax.text(j, i, text, ha="center", va="center", size=7, color="w" if dark else "k")
         ax.set_xticks(range(size), labels, rotation=90)
         ax.set_yticks(range(size), labels)
         ax.grid(False)
