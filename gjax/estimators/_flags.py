@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["FLAGS", "first_flag", "flag_texts"]
+__all__ = ["FLAGS", "INTERRUPTED", "first_flag", "flag_texts"]
 
 #: What the codes of a map "flag" mean; the first that applies.
 FLAGS = (
@@ -17,7 +17,9 @@ FLAGS = (
     "a prediction would be negative first: no downward error",
     "no significance reaches the sensitivity",
     "the statistic does not rise to the upper limit",
+    "not computed: interrupted",
 )
+INTERRUPTED = 9
 
 
 def first_flag(shape: tuple[int, ...], **cases: np.ndarray) -> np.ndarray:

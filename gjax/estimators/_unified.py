@@ -162,13 +162,20 @@ def unified_intervals(
     low, high
         Shape (bands,); NaN where an interval does not end below ``top``.
     """
+    from tqdm import tqdm
+
     step = jax.device_put(start)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
     def ends(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         norms = low + np.linspace(0.0, 1.0, POINTS)[:, np.newaxis] * (high - low)
-        return _ends(norms, np.stack([higher_ranks(rng, lanes, norm, step, n_toys) for norm in norms]) - level)
+        higher = []
+        for norm in norms:
+            higher.append(higher_ranks(rng, lanes, norm, step, n_toys))
+            bar.update()
+        return _ends(norms, np.stack(higher) - level)
 
+    bar = tqdm(total=4 * POINTS, desc="norms", disable=None)
     low, high = ends(0 * top, top)
     # again around each end; twice around the upper one, where counts as whole numbers make it jump
     for part in (1.5, 0.4):
@@ -177,6 +184,7 @@ def unified_intervals(
         high = np.where(np.isfinite(better), better, high)
     width = 1.5 * top / (POINTS - 1)
     better, _ = ends(np.maximum(np.nan_to_num(low) - width, 0.0), np.nan_to_num(low) + width)
+    bar.close()
     return np.where((low > 0) & np.isfinite(better), better, low), high
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from gjax.datasets import MapDataset
-from gjax.estimators._flags import first_flag
+from gjax.estimators._flags import INTERRUPTED, first_flag
 from gjax.estimators._inputs import (
     MapInput,
     band_axis,
@@ -160,16 +160,22 @@ class TSMapEstimator:
         ]
         axis = band_axis(inputs[0].axis, self.energy_edges)
         slices = [band_slices(given.axis, axis) for given in inputs]
-        found = []
-        for number in tqdm(range(axis.nbin), desc="energy bands", disable=None if axis.nbin > 1 else True):
-            bands = [
-                self._band(given, exposure, kernel, part[number])
-                for given, exposure, kernel, part in zip(inputs, exposures, kernels, slices)
-            ]
-            inside = np.any([given.mask[part[number]].any(axis=0) for given, part in zip(inputs, slices)], axis=0)
-            found.append(self._estimate(bands, inside))
-        if self.exact:
+        found: list[dict[str, np.ndarray]] = []
+        try:
+            for number in tqdm(range(axis.nbin), desc="energy bands", disable=None if axis.nbin > 1 else True):
+                bands = [
+                    self._band(given, exposure, kernel, part[number])
+                    for given, exposure, kernel, part in zip(inputs, exposures, kernels, slices)
+                ]
+                inside = np.any([given.mask[part[number]].any(axis=0) for given, part in zip(inputs, slices)], axis=0)
+                found.append(self._estimate(bands, inside))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            log.warning(f"interrupted: {len(found)} of {axis.nbin} bands are done")
+        if self.exact and len(found) == axis.nbin:
             found = self._refine(found, inputs, slices)
+        found += [_nothing(found[0])] * (axis.nbin - len(found))
         geom = inputs[0].dataset.counts.geom.to_image().to_cube([axis])
         new = type(inputs[0].dataset.counts).from_geom
         maps = {
@@ -331,6 +337,16 @@ class TSMapEstimator:
             "stat_scan": new(cube, data=np.stack([one["stat_scan"] for one in found], axis=1)),
             "dnde_scan_values": new(cube, data=scans, unit="cm-2 s-1 TeV-1"),
         }
+
+
+def _nothing(like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return results of a band that was not computed."""
+    blank = {
+        name: np.full_like(values, False if values.dtype == bool else np.nan)
+        for name, values in like.items()
+        if name != "flag"
+    }
+    return blank | {"flag": np.full_like(like["flag"], INTERRUPTED)}
 
 
 def missing_flags(values: dict[str, np.ndarray], **cases: np.ndarray) -> np.ndarray:

@@ -83,3 +83,25 @@ def test_regions_of_profiles(odd):
     assert set(texts[2]) == {"the region is not completely inside the map"}
     table = profile.to_table()
     np.testing.assert_array_equal(table["reason"], texts)
+
+
+def test_bands_that_are_done_survive_an_interruption(cube, monkeypatch, caplog):
+    options = {"kernel_width": 0.1, "energy_edges": np.geomspace(1, 10, 4)}
+    whole, real, number = TSMapEstimator(**options).run(cube), TSMapEstimator._estimate, []
+
+    def interrupted(*arguments):
+        number.append(1)
+        if len(number) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(TSMapEstimator, "_estimate", interrupted)
+    part = TSMapEstimator(**options).run(cube)
+    assert "2 of 3 bands are done" in caplog.text
+    np.testing.assert_array_equal(part["ts"].data[:2], whole["ts"].data[:2])
+    assert np.isnan(part["norm"].data[2]).all()
+    assert not part["success"].data[2].any()
+    assert part.reasons()["not computed: interrupted"] == part["ts"].data[2].size
+    number[:] = [1, 1]
+    with pytest.raises(KeyboardInterrupt):
+        TSMapEstimator(**options).run(cube)
