@@ -3,8 +3,8 @@
 from gjax.freeze._compiled import compiled_prediction as compiled_prediction
 from gjax.freeze._compiled import compiled_source_prediction as compiled_source_prediction
 from gjax.freeze._compiled import compiled_spectrum as compiled_spectrum
-from gjax.freeze._cubes import cube_arrays as cube_arrays
 from gjax.freeze._covariances import FitCovariance as FitCovariance
+from gjax.freeze._cubes import cube_arrays as cube_arrays
 from gjax.freeze._datasets import freeze_datasets as freeze_datasets
 from gjax.freeze._folds import draw_sources as draw_sources
 from gjax.freeze._images import cube_backgrounds as cube_backgrounds
