@@ -232,14 +232,13 @@ def _filled(prior: Any) -> Any:
 _KERNELS = ("rbf", "matern12", "matern32", "matern52")
 
 
-def _kernel(name: str, distance: Array) -> Array:
+def _kernel(name: str, distance: Any, library: Any = jnp) -> Any:
     """Return the correlation at a distance in units of the length scale; smooth at zero in the length scale."""
     if name == "rbf":
-        return jnp.exp(-0.5 * jnp.square(distance))
-    root = {"matern12": 1.0, "matern32": np.sqrt(3.0), "matern52": np.sqrt(5.0)}[name]
-    x = root * distance
-    shape = {"matern12": 1.0, "matern32": 1 + x, "matern52": 1 + x + jnp.square(x) / 3}[name]
-    return shape * jnp.exp(-x)
+        return library.exp(-0.5 * distance**2)
+    x = {"matern12": 1.0, "matern32": np.sqrt(3.0), "matern52": np.sqrt(5.0)}[name] * distance
+    shape = {"matern12": 1.0, "matern32": 1 + x, "matern52": 1 + x + x**2 / 3}[name]
+    return shape * library.exp(-x)
 
 
 class GaussianProcessPrior(_Normal):
@@ -354,8 +353,11 @@ class GaussianProcessPrior(_Normal):
         if not all(getattr(self, key).frozen for key in self.hyper):
             return skeleton
         mean = np.full(_number(self.parameters), float(self.mean.value))
-        made: Any = _SettledProcess
-        return made(skeleton.parameters, mean, np.asarray(self.filled().factor()), self.is_log, self.name)
+        # on the host: operation by operation it would take seconds
+        distance = np.abs(self.nodes[:, None] - self.nodes) / float(self.length_scale.value)
+        kernel = _kernel(self.kernel, distance, np) + max(self.jitter, 2e-15 * len(mean)) * np.eye(len(mean))
+        root = float(self.amplitude.value) * np.linalg.cholesky(kernel)
+        return _SettledProcess(parameters=skeleton.parameters, mean=mean, root=root, is_log=self.is_log, name=self.name)
 
 
 class _SettledProcess(_Normal):
