@@ -9,7 +9,7 @@ import pytest
 PACKAGES = [
     *("stats", "data", "irf", "maps", "datasets", "makers"),
     *("parameters", "models", "emission", "folding", "likelihood", "inference"),
-    *("freeze", "estimators", "simulate", "plot", "analysis"),
+    *("freeze", "estimators", "forecast", "simulate", "plot", "analysis"),
 ]
 
 
