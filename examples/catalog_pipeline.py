@@ -85,7 +85,7 @@ catalog.write(folder / "catalog.ecsv", overwrite=True)
 result.models.write(folder / "catalog.yaml", overwrite=True)
 
 # What was there, and what is left.
-figure = new_figure(figsize=(11, 4.6))
+figure = new_figure(width=11, height=4.6)
 for number, (title, shown) in enumerate({"before": first, "after": maps}.items()):
     ax = figure.add_subplot(1, 2, number + 1, projection=geom.to_image().wcs)
     shown["sqrt_ts"].slice_by_idx({"energy": 0}).plot(ax=ax, vmin=-4, vmax=12, label="Significance")
