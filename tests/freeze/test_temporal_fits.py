@@ -19,12 +19,7 @@ from gjax.models import (
     PowerLawSpectralModel,
     SkyModel,
 )
-from gjax.parameters import (
-    GaussianPrior,
-    GaussianProcessPrior,
-    Parameter,
-    PopulationPrior,
-)
+from gjax.parameters import GaussianPrior, GaussianProcessPrior, Parameter, PopulationPrior, SmoothnessPrior
 
 FLUX = u.Unit("cm-2 s-1 TeV-1")
 ENERGY = np.array([1.0, 3.0, 10.0])
@@ -204,3 +199,49 @@ def test_what_models_with_priors_refuse(runs):
     ):
         with pytest.raises(ConfigError, match=match):
             Models.from_dict(component | {"priors": [row]})
+
+
+def test_a_population(tmp_path):
+    rng = np.random.default_rng(3)
+    true = 1.2 + 0.3 * rng.normal(size=6)
+    runs = [run_of(k, norm, 0.02) for k, norm in enumerate(true)]
+    models = [
+        SkyModel(
+            PowerLawSpectralModel(
+                index=Parameter(2.0, frozen=True), amplitude=Parameter("1e-11 cm-2 s-1 TeV-1", scale=1e-12)
+            ),
+            name=f"s{k}",
+            datasets_names=[f"run-{k}"],
+        )
+        for k in range(6)
+    ]
+    members = [m.spectral_model.amplitude for m in models]
+    sigma = Parameter("0.2e-11 cm-2 s-1 TeV-1", min=1e-14, scale=1e-12)
+    prior = PopulationPrior(members, Parameter("1e-11 cm-2 s-1 TeV-1", scale=1e-12), sigma, name="crowd")
+    joint = Models(models, priors=[prior])
+    assert joint.parameter_table.names[-2:] == ["crowd.mean", "crowd.sigma"]
+    result = gjax.Likelihood(runs, joint).fit()
+    assert result.success
+    # members are known to 1 %: mean and width are those of the truth
+    assert result["crowd.mean"][0] == pytest.approx(1e-11 * true.mean(), rel=2e-3)
+    assert result["crowd.sigma"][0] == pytest.approx(1e-11 * true.std(), rel=0.02)
+    assert result["crowd.sigma"][1] == pytest.approx(1e-11 * true.std() / np.sqrt(12), rel=0.1)
+    # files
+    result.models.write(tmp_path / "models.yaml")
+    back = Models.read(tmp_path / "models.yaml")
+    assert back.to_dict()["priors"] == result.models.to_dict()["priors"]
+    assert [p is m.spectral_model.amplitude for p, m in zip(back.priors[0].parameters, back)] == [True] * 6
+    assert gjax.Likelihood(runs, back).stat_sum() == pytest.approx(result.total_stat, abs=1e-9)
+
+
+def test_samples_need_a_norm_of_the_prior(runs, norms):
+    model, likelihood = norms
+    with pytest.raises(FitError, match="proper prior"):
+        likelihood.sample(jax.random.key(0))
+    rough = gjax.Likelihood(runs, Models(source(model), priors=[SmoothnessPrior(model.norms)]))
+    with pytest.raises(FitError, match="proper prior"):
+        rough.sample(jax.random.key(0))
+    width = Parameter(0.5, min=0.01)
+    wide = Models(source(model), priors=[PopulationPrior(model.norms, 1.0, width, name="crowd")])
+    with pytest.raises(FitError, match=r"without one are: crowd.mean, crowd.sigma"):
+        gjax.Likelihood(runs, wide).sample(jax.random.key(0))
