@@ -50,6 +50,8 @@ class RadialShape(eqx.Module):
     wavenumber, basis, step
         Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg]; shared by all
         sources and datasets.
+    is_spread
+        True where datasets lie on several devices.
     """
 
     vectors: Array
@@ -57,6 +59,7 @@ class RadialShape(eqx.Module):
     wavenumber: Array
     basis: Array
     step: Array
+    is_spread: bool = eqx.field(static=True, default=False)
 
 
 class CubeFold(eqx.Module):
@@ -213,7 +216,7 @@ def _draw(fold: CubeFold, axes: Array | None, place: Array, spatial: Any) -> tup
     coefficients = _coefficients(shape, spatial)
     radius = separation(shape.vectors, _on_sphere(place, axes))
     # pixels are summed before they meet the profile: one pass for all of its energies
-    sums = spline_sums(radius, shape.step, fold.weights, len(coefficients))
+    sums = spline_sums(radius, shape.step, fold.weights, len(coefficients), is_spread=shape.is_spread)
     return spline_profile(coefficients, radius[fold.pixel], shape.step), _product("rj,rk->jk", sums, coefficients)
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.folding._add_rows import add_outer, scatter_outer
+
 __all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", "spline_sums"]
 
 
@@ -93,7 +95,7 @@ def spline_profile(coefficients: Array, radius: Array, step: Array) -> Array:
     return sum(four[:, k, None] * coefficients[cell + k] for k in range(4))  # type: ignore[return-value]
 
 
-def spline_sums(radius: Array, step: Array, weights: Array, rows: int) -> Array:
+def spline_sums(radius: Array, step: Array, weights: Array, rows: int, *, is_spread: bool = False) -> Array:
     """Return the weighted sum of every spline over points, shape (radii, maps).
 
     ``spline_sums(...).T @ coefficients`` is ``weights.T @ spline_profile(coefficients, ...)``.
@@ -106,8 +108,8 @@ def spline_sums(radius: Array, step: Array, weights: Array, rows: int) -> Array:
         Shape (points, maps).
     rows
         Number of radii.
+    is_spread
+        Whether datasets, which this is mapped over, lie on several devices.
     """
     cell, four = _spline_basis(radius, step, rows)
-    values = four[:, :, None] * weights[:, None, :]
-    out = jnp.zeros((rows, weights.shape[1]), values.dtype)
-    return out.at[(cell[:, None] + jnp.arange(4)).ravel()].add(values.reshape(-1, weights.shape[1]))
+    return (scatter_outer if is_spread else add_outer)(cell, weights, four, rows)

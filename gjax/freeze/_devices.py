@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from gjax.folding import fold_axes
+from gjax.folding import RadialShape, fold_axes
 from gjax.freeze._temporal import temporal_axes
 from gjax.likelihood import AbstractCubes, Problem
 
@@ -133,7 +134,11 @@ def spread_problem(problem: Problem, devices: Sequence[Any]) -> Problem:
         spec = [None] * axis + ["datasets"] if axis >= 0 else []
         return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
 
+    def spread(node: Any) -> Any:
+        return dataclasses.replace(node, is_spread=True) if isinstance(node, RadialShape) else node
+
     larger = _grown(problem, len(devices))
+    larger = jax.tree_util.tree_map(spread, larger, is_leaf=lambda node: isinstance(node, RadialShape))
     return jax.tree_util.tree_map(
         lambda leaf, axis: jax.device_put(leaf, sharding(axis)), larger, _dataset_axes(larger)
     )

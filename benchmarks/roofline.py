@@ -1,0 +1,111 @@
+"""How far fits are from what the machine can do: ``python -m benchmarks.roofline [CASE ...]``.
+
+For every case the operations and bytes of one step of a fit (statistic, gradient, Fisher matrix) and of the Hessian
+are counted in the compiled program; what one core can do is measured by multiplying matrices and by adding vectors.
+The floor is the larger of operations over rate and bytes over bandwidth; bytes are those that every fused kernel
+reads and writes, as if nothing stayed in a cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import gjax
+from benchmarks.scaling import cube, likelihood_of
+from benchmarks.speed.environment import machine as describe
+from gjax.likelihood import hessian, scoring_terms
+
+CASES = {
+    "small": ("one cube of 75 x 75 pixels, 1 000 photons", lambda: likelihood_of([cube("run", 1000, 1.5)])),
+    "photons": ("one cube of 150 x 150 pixels, 30 000 photons", lambda: likelihood_of([cube("run", 30_000, 3.0)])),
+    "joint": (
+        "eight cubes of 100 x 100 pixels, 1 000 photons each",
+        lambda: likelihood_of([cube(f"run-{i}", 1000, 2.0, seed=i) for i in range(8)]),
+    ),
+}
+
+
+def seconds(function: Callable[..., Any], *arguments: Any, repeats: int = 15) -> float:
+    """Return the best time of a compiled function: what the machine can do, not what it did on average."""
+    jax.block_until_ready(function(*arguments))
+    found = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        found.append(time.perf_counter() - begin)
+    return min(found)
+
+
+def machine() -> tuple[float, float]:
+    """Return operations per second and bytes per second that compiled programs reach here."""
+    size = 1024
+    matrix = jax.device_put(np.random.default_rng(0).normal(size=(size, size)))
+    rate = 2 * size**3 / seconds(jax.jit(lambda a: a @ a), matrix)
+    vector = jax.device_put(np.ones(20_000_000))
+    return rate, 3 * vector.nbytes / seconds(jax.jit(jnp.add), vector, vector)
+
+
+def rows(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what was counted and measured for every case and program."""
+    rate, bandwidth = machine()
+    out = []
+    for name in names:
+        likelihood = CASES[name][1]()
+        arguments = likelihood.problem, likelihood.start
+        for what, function in (("step", scoring_terms), ("Hessian", hessian)):
+            program = jax.jit(function).lower(*arguments).compile()
+            cost = program.cost_analysis()
+            operations, moved = cost["flops"], cost["bytes accessed"]
+            special = cost.get("transcendentals", 0.0)
+            floor = max(operations / rate, moved / bandwidth)
+            taken = seconds(program, *arguments)
+            out.append(
+                {
+                    "case": name,
+                    "program": what,
+                    "operations": operations,
+                    "transcendentals": special,
+                    "bytes": moved,
+                    "floor_ms": 1e3 * floor,
+                    "ms": 1e3 * taken,
+                    "ratio": taken / floor,
+                }
+            )
+    return [{"rate": rate, "bandwidth": bandwidth, "cores": os.cpu_count()}, *out]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.roofline", description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--json", metavar="OUT", help="also write the rows to this file")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.cases if name not in CASES]
+    if unknown:
+        parser.error(f"unknown case {unknown[0]!r}; there are: {', '.join(CASES)}")
+    gjax.enable_x64()
+    top, *found = rows(options.cases or list(CASES))
+    print(f"{top['rate'] / 1e9:.1f} Gflop/s, {top['bandwidth'] / 1e9:.1f} GB/s on {top['cores']} cores")
+    print(f"{'case':<10}{'program':<10}{'Mflop':>9}{'MB':>9}{'floor ms':>10}{'ms':>9}{'ratio':>8}")
+    for row in found:
+        print(
+            f"{row['case']:<10}{row['program']:<10}{row['operations'] / 1e6:9.2f}{row['bytes'] / 1e6:9.2f}"
+            f"{row['floor_ms']:10.2f}{row['ms']:9.2f}{row['ratio']:8.1f}"
+        )
+    if options.json:
+        Path(options.json).write_text(json.dumps({"machine": describe(), "top": top, "rows": found}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
