@@ -55,7 +55,17 @@ def no_matrix(columns: Columns) -> Matrix:
 
 
 def spread(columns: Columns, shared: Array, local: Sequence[Array]) -> Array:
-    """Return the free vector of the values of shared and of own parameters, shapes (g,) and (datasets, l)."""
+    """Return the free vector of the values of shared and of own parameters.
+
+    Parameters
+    ----------
+    columns
+        Which parameters are whose.
+    shared
+        Values of the shared parameters, shape (g,).
+    local
+        Per bucket those of the datasets' own, shape (datasets, l).
+    """
     assert columns.local is not None
     out = jnp.zeros(columns.directions.shape[1], shared.dtype).at[columns.shared].add(shared, mode="drop")
     for at, values in zip(columns.local, local):
