@@ -236,7 +236,7 @@ def test_a_source_off_the_map_is_not_seen(dataset, caplog):
 def test_methods_are_told(dataset):
     spatial = GaussianSpatialModel(f"{LON} deg", f"{LAT} deg", sigma="0.2 deg", e=0.5)
     text = gjax.Likelihood(dataset, source(spatial)).describe()
-    assert "source (grid)" in text
+    assert "source (grid, good to " in text
 
 
 def test_counts_without_background_are_reported(dataset, caplog):
