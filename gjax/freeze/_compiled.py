@@ -137,7 +137,8 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     """
     leaves, structure = jax.tree_util.tree_flatten(problem)
     kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), x0.shape
-    if kind not in _COMPILED:
+    # several processes have to sum over datasets in one order: programs run one after the other
+    if kind not in _COMPILED and len(x0.devices()) == 1:
         shape = jax.eval_shape(no_matrix, problem.columns)
         zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
         beside = threading.Thread(target=compiled_covariance, args=(problem, x0, zeros), daemon=True)

@@ -19,12 +19,12 @@ def gallery():
 
 
 def own_models(gallery):
-    """The models of gjax by kind and tag, without those that other tests define."""
+    """The models of gjax by kind and tag, without those that tests and estimators define for themselves."""
     return [
         (kind, tag, cls)
         for kind, models in gallery.registered().items()
         for tag, cls in models.items()
-        if cls.__module__.startswith("gjax.")
+        if cls.__module__.startswith(("gjax.models.", "gjax.emission."))
     ]
 
 

@@ -43,7 +43,8 @@ def test_the_sandwich_knows_the_scatter(wide):
     sandwich = np.mean([fit.covariance_of("sandwich").errors for fit in fits], axis=0)
     hessian = np.mean([fit.covariance_of("hessian").errors for fit in fits], axis=0)
     np.testing.assert_allclose(sandwich / hessian, 3.0, rtol=0.25)
-    assert np.all(values.std(axis=0) > 1.5 * hessian)
+    # the scatter of six fits is known to a third of itself
+    assert np.all(values.std(axis=0) > 1.2 * hessian)
 
 
 def test_closed_form_of_the_sandwich(wide):
