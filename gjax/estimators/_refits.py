@@ -14,8 +14,16 @@ import jax
 import numpy as np
 from jax import Array
 
-from gjax.inference import CONVERGED, STALLED, Minimum, minimise_many
-from gjax.inference._profile import RayEnd, Rays, find_crossings, lanes_at_once
+from gjax.inference import (
+    CONVERGED,
+    STALLED,
+    Minimum,
+    RayEnd,
+    Rays,
+    find_crossings,
+    lanes_at_once,
+    minimise_many,
+)
 from gjax.likelihood import Problem, diagonal_of
 
 __all__ = ["own_leaves", "refit"]

@@ -383,36 +383,27 @@ class Likelihood:
             If the method is unknown.
         """
         self.require_free()
-        if method != "scoring" or trace or options:
-            return self._fit_by(method, trace, options)
-        likelihood = self
+        likelihood, way = self, None
         # a source that walked out of its cutout is folded again where it went, and fitted from there
         for _ in range(4):
-            x0 = likelihood.start
-            minimum, covariance, is_positive = compiled.fit_and_covariance(likelihood.problem, x0)
+            minimum, covariance, is_positive, here = likelihood._minimum(method, trace, options)
+            way = way or here
             result = fit_result(likelihood, minimum, covariance, bool(is_positive))
+            result = dataclasses.replace(result, trace=way if trace else None)
             if not self.frozen.cubes or all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
                 return result
             likelihood = result.likelihood
         message = f"a source keeps leaving its cutout; {result.message}"
         return dataclasses.replace(result, success=False, message=message)
 
-    def _fit_by(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:
+    def _minimum(self, method: str, trace: bool, options: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
+        """Return minimum, covariance, whether it is from the Hessian, and the way there, if a method keeps it."""
+        if method == "scoring" and not trace and not options:
+            return *compiled.fit_and_covariance(self.problem, self.start), None
         from gjax.freeze._methods import minimum_by
 
-        likelihood, way = self, None
-        for _ in range(4):
-            minimum, here = minimum_by(likelihood, method, **options)
-            way = way or here
-            covariance, is_positive = compiled.compiled_covariance(likelihood.problem, minimum.x, minimum.fisher)
-            result = fit_result(likelihood, minimum, covariance, bool(is_positive))
-            result = dataclasses.replace(result, trace=way if trace else None)
-            if not self.frozen.cubes or all(new is old for new, old in zip(result.likelihood.folds, likelihood.folds)):
-                return result
-            likelihood = result.likelihood
-        return dataclasses.replace(
-            result, success=False, message=f"a source keeps leaving its cutout; {result.message}"
-        )
+        minimum, way = minimum_by(self, method, **options)
+        return minimum, *compiled.compiled_covariance(self.problem, minimum.x, minimum.fisher), way
 
     def fit_many(self, starts: Any) -> MultiStart:
         """Fit from many starts in one batch, and once more from the lowest end.

@@ -477,7 +477,7 @@ class SmoothnessPrior(_Normal):
     Examples
     --------
     >>> norms = Parameter([1.0, 2.0, 4.0], axes={"node": ["0", "1", "2"]})
-    >>> float(SmoothnessPrior(norms, strength=2.0).filled().statistic())
+    >>> round(float(SmoothnessPrior(norms, strength=2.0).filled().statistic()), 9)
     2.0
     """
 

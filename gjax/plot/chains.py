@@ -107,7 +107,7 @@ def plot_ranks(samples: Mapping[str, ArrayLike], *, bins: int = 20, figure: Any 
     with style():
         figure = _figure(figure, len(arrays), 7.0, 1.7)
         axes = figure.subplots(len(arrays), 1, squeeze=False)[:, 0]
-        for ax, (_, draws), short in zip(axes, arrays.items(), _short_names(list(arrays))):
+        for ax, draws, short in zip(axes, arrays.values(), _short_names(list(arrays))):
             chains, n = draws.shape
             ranks = rankdata(draws, method="average").reshape(draws.shape) / draws.size
             low, high = binom.ppf([0.025, 0.975], n, 1 / bins)

@@ -80,7 +80,7 @@ def asimov_significance(signal: Any, background: Any, alpha: Any = None) -> np.n
     Examples
     --------
     >>> asimov_significance(10, 4).round(3), asimov_significance(10, 4, alpha=0.1).round(3)
-    (np.float64(3.893), np.float64(3.667))
+    (np.float64(3.883), np.float64(3.6))
     """
     from gjax.stats._significance import cash_significance, li_ma_significance
 

@@ -85,4 +85,4 @@ def pareto_limit(n: int) -> float:
     >>> round(pareto_limit(100), 6), pareto_limit(10_000)
     (0.5, 0.7)
     """
-    return min(1 - 1 / np.log10(max(n, 11)), 0.7)
+    return min(1 - 1 / float(np.log10(max(n, 11))), 0.7)

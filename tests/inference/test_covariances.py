@@ -38,13 +38,12 @@ def test_fisher_is_the_forecast(result):
 
 def test_the_sandwich_knows_the_scatter(wide):
     """Data that scatter three times more than Poisson: the sandwich follows, the others do not."""
-    fits = [wide(seed, spread=3.0).fit() for seed in range(6)]
+    fits = [wide(seed, spread=3.0).fit() for seed in range(20)]
     values = np.array([[fit[name][0] for name in fit.free_names] for fit in fits])
     sandwich = np.mean([fit.covariance_of("sandwich").errors for fit in fits], axis=0)
     hessian = np.mean([fit.covariance_of("hessian").errors for fit in fits], axis=0)
     np.testing.assert_allclose(sandwich / hessian, 3.0, rtol=0.25)
-    # the scatter of six fits is known to a third of itself
-    assert np.all(values.std(axis=0) > 1.2 * hessian)
+    assert np.all(values.std(axis=0) > 1.5 * hessian)
 
 
 def test_closed_form_of_the_sandwich(wide):
