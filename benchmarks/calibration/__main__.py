@@ -18,6 +18,8 @@ CASES = {
     "forecast": "expected errors against toys, derivatives by the design, limits against Monte Carlo",
     "morphology": "tests of shapes that change with energy",
     "robustness": "fits from far starts on crab_1d, crab_3d and cta_1dc_gc_3d",
+    "sbc": "simulation-based calibration of NUTS: spectra, a cube, nuisances",
+    "toys": "10 000 toys of on-off spectra, 1000 of a cube: pulls, coverage, limits, test statistics",
 }
 
 
