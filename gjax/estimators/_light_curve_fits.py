@@ -107,12 +107,11 @@ def _masks_and_values(problem: Problem) -> list[Any]:
 
 def _of_datasets(problem: Problem) -> list[Any]:
     """Return what belongs to single datasets in a problem of one bucket of spectra, and the values."""
-    nuisances = [part[0] for part in (problem.energy_scale, problem.exposure_norm) if part is not None]
     return [
         problem.buckets[0],
         *(group.applies[0] for group in problem.groups),
         *(part[0] for part in problem.columns.sources),
-        *nuisances,
+        *(problem.instruments or ()),
         problem.table.value,
     ]
 
@@ -136,9 +135,7 @@ def _gathered(problem: Problem, members: np.ndarray, masks: np.ndarray, values: 
     sources = [group.applies[0] for group in problem.groups] + [part[0] for part in problem.columns.sources]
     # of these the datasets are the second axis, after the sources
     picked = [np.moveaxis(np.asarray(leaf)[:, members], 0, 1) for leaf in sources]
-    nuisances = [
-        np.asarray(part[0])[members] for part in (problem.energy_scale, problem.exposure_norm) if part is not None
-    ]
+    nuisances = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[members], list(problem.instruments or ()))
     return [bucket, *picked, *nuisances, values]
 
 

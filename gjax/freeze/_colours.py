@@ -11,7 +11,7 @@ import numpy as np
 
 from gjax.freeze._datasets import ladder
 from gjax.freeze._temporal import temporal_entries
-from gjax.likelihood import BackgroundGroup, Columns, SourceGroup, TemplateGroup
+from gjax.likelihood import BackgroundGroup, Columns, Instruments, SourceGroup, TemplateGroup
 from gjax.parameters import Slot
 
 __all__ = ["colour_columns"]
@@ -32,17 +32,16 @@ def _entries(tree: Any, rows: int, place: np.ndarray) -> list[frozenset[int]]:
     return [frozenset(row[row >= 0].tolist()) for row in np.concatenate(found, axis=1)]
 
 
-def _nuisances(entries: Sequence[tuple[Any, ...] | None], number: int, size: int, place: np.ndarray) -> list[set[int]]:
+def _nuisances(instruments: Instruments | None, size: int, place: np.ndarray) -> list[frozenset[int]]:
     """Return per dataset of a bucket the entries of the free vector that its instrument has."""
     out: list[set[int]] = [set() for _ in range(size)]
-    for per_bucket in entries:
-        if per_bucket is None:
-            continue
-        for d, entry in enumerate(np.asarray(per_bucket[number])):
-            # the two places behind the table stand for no nuisance
-            if entry < len(place) and place[entry] >= 0:
-                out[d].add(int(place[entry]))
-    return out
+    leaves = jax.tree_util.tree_leaves(instruments, is_leaf=lambda n: isinstance(n, Slot))
+    for slot in (leaf for leaf in leaves if isinstance(leaf, Slot)):
+        # a factor of zero stands for no parameter
+        rows = np.where(np.asarray(slot.factor) != 0, place[np.asarray(slot.index)], -1).reshape(size, -1)
+        for own, row in zip(out, rows):
+            own.update(row[row >= 0].tolist())
+    return [frozenset(own) for own in out]
 
 
 def _colours(parts: Iterable[frozenset[int]], size: int) -> np.ndarray:
@@ -127,7 +126,7 @@ def colour_columns(
     groups: Sequence[SourceGroup],
     backgrounds: Sequence[BackgroundGroup | None],
     templates: Sequence[Sequence[TemplateGroup]],
-    nuisances: Sequence[tuple[Any, ...] | None],
+    instruments: Sequence[Instruments] | None,
     sizes: Sequence[int],
     index: np.ndarray,
     n: int,
@@ -140,8 +139,8 @@ def colour_columns(
     ----------
     groups, backgrounds, templates
         The parts of the prediction, still on the host.
-    nuisances
-        Energy scales and exposure norms, per bucket and dataset the entry of the table.
+    instruments
+        Per bucket the nuisances of its instruments.
     sizes
         Number of datasets of every bucket.
     index
@@ -155,7 +154,7 @@ def colour_columns(
     place = np.full(n, -1)
     used = index < n
     place[index[used]] = np.flatnonzero(used)
-    shared = [_nuisances(nuisances, number, size, place) for number, size in enumerate(sizes)]
+    shared = [_nuisances(instruments[b] if instruments else None, size, place) for b, size in enumerate(sizes)]
     sources = []
     for group in groups:
         rows = len(np.asarray(group.applies[0]))

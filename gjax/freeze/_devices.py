@@ -52,15 +52,13 @@ def _dataset_axes(problem: Problem) -> Problem:
         ),
         is_leaf=lambda node: node is None,
     )
-    leading = {name: _everywhere(getattr(problem, name), 0) for name in ("energy_scale", "exposure_norm")}
     return eqx.tree_at(
-        lambda p: (p.groups, p.buckets, p.energy_scale, p.exposure_norm, p.backgrounds, p.columns),
+        lambda p: (p.groups, p.buckets, p.instruments, p.backgrounds, p.columns),
         axes,
         (
             groups,
             _everywhere(problem.buckets, 0),
-            leading["energy_scale"],
-            leading["exposure_norm"],
+            _everywhere(problem.instruments, 0),
             _everywhere(problem.backgrounds, 0),
             columns,
         ),

@@ -14,9 +14,10 @@ from gjax.freeze._colours import colour_columns
 from gjax.freeze._cubes import CubeBins, cube_bins
 from gjax.freeze._datasets import FrozenDatasets, cube_bucket, ladder
 from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds, place_folds
+from gjax.freeze._instruments import instrument_groups, instruments_of
 from gjax.freeze._temporal import temporal_factors
 from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
-from gjax.models import InstrumentModel, Models, SkyModel, TemplateNPredModel, applies_to
+from gjax.models import Models, SkyModel, TemplateNPredModel, applies_to
 from gjax.parameters import ParameterTable
 
 __all__ = ["build_problem", "free_index", "source_kinds"]
@@ -66,29 +67,6 @@ def _group(
     spectral = stack_trees([skeleton.spectral_model for _, skeleton in found])
     spatial = stack_trees([skeleton.spatial_model for _, skeleton in found]) if folds else None
     return SourceGroup(spectral, spatial, applies, placed, temporal_factors(found, datasets, frozen))
-
-
-def _nuisance(
-    field: str,
-    instruments: list[tuple[InstrumentModel, Any]],
-    names: Sequence[str],
-    frozen: FrozenDatasets,
-    default: int,
-) -> tuple[Any, ...]:
-    found: list[int | None] = [None] * len(names)
-    for model, skeleton in instruments:
-        slot = getattr(skeleton, field)
-        for i, name in enumerate(names):
-            if not applies_to(model, name):
-                continue
-            if found[i] is not None:
-                raise FitError(f"dataset {name!r}: more than one instrument model acts on it")
-            index = getattr(slot, "index", None)
-            if index is None or np.shape(index) or slot.factor != 1 or slot.offset != 0:
-                raise FitError(f"instrument {model.name!r}: {field} must be a plain scalar parameter")
-            found[i] = int(index)
-    entries = [default if entry is None else entry for entry in found]
-    return tuple(np.array([entries[i] for i in members], dtype=np.int32) for members in frozen.members)
 
 
 def _bins(
@@ -142,7 +120,7 @@ def build_problem(
     names = [str(dataset.name) for dataset in datasets]
     skeletons, table = models.freeze_tree()
     pairs = list(zip(models, skeletons))
-    instruments = [(model, skeleton) for model, skeleton in pairs if isinstance(model, InstrumentModel)]
+    found_instruments = instruments_of(pairs, names)
     kinds, folds = source_kinds(models, skeletons, frozen.folding), []
     for found in kinds:
         made, members = None, [model for model, _ in found]
@@ -157,8 +135,7 @@ def build_problem(
     placed = [none if made is None else place_folds(made, bins, widths, frozen) for made in folds]
     groups = [_group(found, datasets, frozen, made, at) for found, made, at in zip(kinds, folds, placed)]
     index: Any = free_index(table.free)
-    scale = _nuisance("energy_scale", instruments, names, frozen, table.size) if instruments else None
-    exposure = _nuisance("exposure_norm", instruments, names, frozen, table.size + 1) if instruments else None
+    instruments = instrument_groups(found_instruments, frozen, buckets)
     backgrounds = background_groups(pairs, datasets, frozen, bins, widths)
     templates = template_groups(pairs, datasets, frozen, bins, widths)
     sizes = [len(members) for members in frozen.members]
@@ -167,12 +144,11 @@ def build_problem(
         index=index,
         groups=tuple(groups),
         buckets=buckets,
-        energy_scale=scale,
-        exposure_norm=exposure,
+        instruments=instruments,
         backgrounds=backgrounds,
         templates=templates,
         columns=colour_columns(
-            groups, backgrounds, templates, (scale, exposure), sizes, index, table.size, is_dense=bool(table.joint)
+            groups, backgrounds, templates, instruments, sizes, index, table.size, is_dense=bool(table.joint)
         ),
     )
     # one transfer of everything: converting array by array compiles a program for each shape

@@ -36,6 +36,7 @@ from gjax.likelihood._expected import prior_information as prior_information
 from gjax.likelihood._expected import score_products as score_products
 from gjax.likelihood._gaussian import chi2 as chi2
 from gjax.likelihood._gaussian import chi2_asymmetric as chi2_asymmetric
+from gjax.likelihood._instruments import Instruments as Instruments
 from gjax.likelihood._on_off import background_profile as background_profile
 from gjax.likelihood._on_off import wstat as wstat
 from gjax.likelihood._on_off import wstat_observed as wstat_observed

@@ -23,12 +23,12 @@ from gjax.folding import (
     fold_axes,
     fold_spectrum,
     over_datasets,
-    scaled_edges,
     source_image,
 )
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
 from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, AbstractFluxPointSets, CashCubes
 from gjax.likelihood._columns import Columns
+from gjax.likelihood._instruments import Instruments, exposure_factor, moved_edges
 from gjax.parameters import (
     FrozenTable,
     changing,
@@ -91,9 +91,8 @@ class Problem(eqx.Module):
         The sources.
     buckets
         The data.
-    energy_scale, exposure_norm
-        Per bucket, for every dataset the entry of the table that holds the nuisance; n is 0, n + 1 is 1. None where
-        no instrument has nuisances: differentiating by bin edges doubles the time to compile.
+    instruments
+        Per bucket the nuisances of its instruments; None where there are none.
     backgrounds
         Per bucket of cubes the models of the background, or None.
     templates
@@ -106,8 +105,7 @@ class Problem(eqx.Module):
     index: Array
     groups: tuple[SourceGroup, ...]
     buckets: tuple[AbstractBucket, ...]
-    energy_scale: tuple[Array, ...] | None
-    exposure_norm: tuple[Array, ...] | None
+    instruments: tuple[Instruments, ...] | None
     backgrounds: tuple[BackgroundGroup | None, ...]
     templates: tuple[tuple[TemplateGroup, ...], ...]
     columns: Columns
@@ -117,14 +115,6 @@ def full_theta(problem: Problem, x: Array) -> Array:
     """Return all parameters, given the free ones in units of their scales."""
     scale = problem.table.scale.at[problem.index].get(mode="fill", fill_value=1.0)
     return problem.table.value.at[problem.index].set(x * scale, mode="drop")
-
-
-def _nuisances(problem: Problem, number: int, theta: Array) -> tuple[Array, Array]:
-    """Return energy scale and exposure norm of every dataset of a bucket."""
-    assert problem.energy_scale is not None
-    assert problem.exposure_norm is not None
-    extended = jnp.concatenate([theta, jnp.array([0.0, 1.0], theta.dtype)])
-    return extended[problem.energy_scale[number]], extended[problem.exposure_norm[number]]
 
 
 def _in_time(flux: Array, temporal: Any, energy: Array, theta: Array) -> Array:
@@ -153,33 +143,36 @@ def _in_time(flux: Array, temporal: Any, energy: Array, theta: Array) -> Array:
 def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, order: int | None) -> Array:
     """Return the prediction of every source of a group for one bucket, shape (sources, datasets, bins)."""
     bucket: Any = problem.buckets[number]
-    has_nuisances = problem.energy_scale is not None
-    z, norm = _nuisances(problem, number, theta) if has_nuisances else (None, None)
+    instruments = None if problem.instruments is None else problem.instruments[number]
+    factor = exposure_factor(instruments, theta)
+
+    def seen(flux: Array) -> Array:
+        return flux if factor is None else flux * factor
 
     def fold(model: Any, temporal: Any) -> Array:
         if isinstance(bucket, AbstractFluxPointSets):
-            if z is None:
-                return bucket.fold(_in_time(model.evaluate(bucket.energy), temporal, bucket.energy, theta))
+            energy = moved_edges(instruments, bucket.energy, theta)
             # a stretched energy axis: dN/dE(E / (1 + z)) / (1 + z)
-            energy = bucket.energy / (1 + z)[:, None]
-            return bucket.fold(_in_time(model.evaluate(energy) / (1 + z)[:, None], temporal, energy, theta))
-        edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
+            flux = (
+                model.evaluate(energy) if energy is bucket.energy else model.evaluate(energy) * energy / bucket.energy
+            )
+            return bucket.fold(seen(_in_time(flux, temporal, energy, theta)))
         flux = _in_time(model.integrate(edges[:, :-1], edges[:, 1:]), temporal, edges, theta)
-        return fold_spectrum(flux, bucket.exposure, bucket.edisp)
+        return fold_spectrum(seen(flux), bucket.exposure, bucket.edisp)
 
     def one(skeleton: Any, spatial: Any, temporal: Any, applies: Array, folds: Any) -> Array:
-        factor = applies if norm is None else norm * applies
         model = fill(skeleton, theta)
         if not isinstance(bucket, AbstractCubes):
-            return fold(model, temporal) * factor[:, None]
-        edges = bucket.edges if z is None else scaled_edges(bucket.edges, z)
-        flux = model.integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+            return fold(model, temporal) * applies[:, None]
+        flux = seen(model.integrate(edges[:, :-1], edges[:, 1:]) * applies[:, None])
         flux = _in_time(flux, temporal, edges, theta)
         if isinstance(folds, FixedFold):
             return over_datasets(fixed_bins, folds, flux, bucket.sums)
         model = {"spatial": fill(spatial, theta), "changes": _changes(spatial, folds)}
         return over_datasets(functools.partial(cube_bins, order=order, **model), folds, flux, bucket.sums)
 
+    is_flux = isinstance(bucket, AbstractFluxPointSets)
+    edges: Any = None if is_flux else moved_edges(instruments, bucket.edges, theta)
     folds = group.folds[number]
     if isinstance(bucket, AbstractCubes) and folds is None:
         return jnp.zeros((group.applies[number].shape[0], *bucket.mask.shape), theta.dtype)
@@ -216,13 +209,13 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
     if folds is None:
         return None
     axes = fold_axes(folds)
+    instruments = None if problem.instruments is None else problem.instruments[number]
+    factor = exposure_factor(instruments, theta)
 
     def one(skeleton: Any, spatial: Any, temporal: Any, applies: Array, folds: Any) -> tuple[Array, Array | None]:
-        edges, factor = bucket.edges, applies
-        if problem.energy_scale is not None:
-            z, norm = _nuisances(problem, number, theta)
-            edges, factor = scaled_edges(edges, z), norm * applies
-        flux = fill(skeleton, theta).integrate(edges[:, :-1], edges[:, 1:]) * factor[:, None]
+        edges = moved_edges(instruments, bucket.edges, theta)
+        flux = fill(skeleton, theta).integrate(edges[:, :-1], edges[:, 1:]) * applies[:, None]
+        flux = flux if factor is None else flux * factor
         flux = _in_time(flux, temporal, edges, theta)
         if isinstance(folds, FixedFold):
             return flux, None

@@ -113,8 +113,12 @@ class InstrumentModel(eqx.Module):
     r"""What may be wrong with an instrument: nuisance parameters that act on all of its datasets.
 
     The spectrum that the instrument sees is
-    :math:`n\,\phi\left(E/(1+z)\right)/(1+z)` with the energy scale z and the exposure norm n, as in
-    Nigro et al. 2019 (arXiv 1903.06621).
+
+    .. math:: n(E) \left(\frac{E}{E_0}\right)^{-t} \frac{1}{1+z}\, \phi\left(\frac{E}{1+z}\right)
+
+    with the energy scale z (as in Nigro et al. 2019, arXiv 1903.06621), the exposure norm n and tilt t. Each may be an
+    array over the axis "dataset": a nuisance per run or per night. The exposure norm may have the axis "energy" too,
+    labelled by true energies: it is interpolated between them in log energy, and constant beyond.
 
     Parameters
     ----------
@@ -126,18 +130,53 @@ class InstrumentModel(eqx.Module):
         Relative error z of the energy scale; the default is 0, frozen.
     exposure_norm
         Factor on the exposure; the default is 1, frozen.
+    exposure_tilt
+        Index t by which the exposure falls with energy; the default is 0, frozen.
+    reference
+        Energy E0 of the tilt [TeV].
+
+    Raises
+    ------
+    ValueError
+        If an array has other axes, or labels of energies that are no energies or do not rise.
 
     Examples
     --------
     >>> from gjax.parameters import GaussianPrior, Parameter
     >>> scale = Parameter(0.0, prior=GaussianPrior(0.0, 0.15), scale=0.1)
     >>> hess = InstrumentModel("hess", datasets_names="hess-*", energy_scale=scale)
+    >>> norm = Parameter(1.0, axes={"energy": ["0.1 TeV", "1 TeV", "10 TeV"]}, prior=GaussianPrior(1.0, 0.1))
+    >>> InstrumentModel("hess", exposure_norm=norm).node_energies
+    array([ 0.1,  1. , 10. ])
     """
 
     name: str = eqx.field(static=True)
     datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=as_names)
     energy_scale: ParameterField = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
     exposure_norm: ParameterField = parameter(1.0, frozen=True, scale=0.1)
+    exposure_tilt: ParameterField = parameter(0.0, frozen=True, scale=0.1)
+    reference: ParameterField = parameter(1.0, "TeV", constant=True)
+
+    def __check_init__(self) -> None:
+        for field in ("energy_scale", "exposure_norm", "exposure_tilt"):
+            able = ("dataset", "energy") if field == "exposure_norm" else ("dataset",)
+            other = [axis for axis in _axes(getattr(self, field)) if axis not in able]
+            if other:
+                raise ValueError(f"InstrumentModel.{field}: can have the axes {', '.join(able)}, not {other[0]!r}")
+        if "energy" in _axes(self.exposure_norm) and not np.all(np.diff(self.node_energies) > 0):
+            raise ValueError("InstrumentModel.exposure_norm: expected energies that rise")
+
+    @property
+    def node_energies(self) -> np.ndarray:
+        """True energies [TeV] of the nodes of the exposure norm; none where it is the same at all energies."""
+        labels = _axes(self.exposure_norm).get("energy", ())
+        where = "InstrumentModel.exposure_norm: axis 'energy'"
+        return np.array([to_canonical(label, "TeV", where) for label in labels], dtype=float)
+
+
+def _axes(leaf: Any) -> Mapping[str, Sequence[str]]:
+    source = leaf.source if isinstance(leaf, Affine) else leaf
+    return getattr(source, "axes", None) or {}
 
 
 name_parameter_fields(InstrumentModel)

@@ -12,7 +12,7 @@ from gjax.freeze._datasets import ladder
 from gjax.likelihood import CashSpectra, OnOffSpectra
 from gjax.maps import RegionNDMap
 from gjax.models import ExpCutoffPowerLawSpectralModel, InstrumentModel, PowerLawSpectralModel, SkyModel
-from gjax.parameters import Affine, Parameter
+from gjax.parameters import Affine, Expression, Parameter
 
 
 def power_law(name="crab", **changes):
@@ -62,9 +62,12 @@ def test_models_that_cannot_be_fitted_are_refused(simulate_on_off):
         Likelihood(dataset, InstrumentModel("hess"))
     with pytest.raises(FitError, match="dataset 'run': more than one instrument model"):
         Likelihood(dataset, [power_law(), InstrumentModel("a"), InstrumentModel("b")])
-    source = Parameter(0.0)
-    with pytest.raises(FitError, match="instrument 'a': energy_scale must be a plain scalar parameter"):
-        Likelihood(dataset, [power_law(), InstrumentModel("a", energy_scale=Affine(source, 2.0))])
+    double = Expression(lambda x: 2 * x, (Parameter(0.0),))
+    with pytest.raises(FitError, match="instrument 'a': energy_scale must be a parameter, or a link"):
+        Likelihood(dataset, [power_law(), InstrumentModel("a", energy_scale=double)])
+    other = Parameter(1.0, axes={"dataset": ["else"]})
+    with pytest.raises(FitError, match="model 'a': no entry for dataset 'run'"):
+        Likelihood(dataset, [power_law(), InstrumentModel("a", exposure_norm=other)])
 
 
 # ---- what is left out, and said ----

@@ -89,6 +89,7 @@ def test_what_the_changes_do(models):
     assert [n for n, free in zip(freed.names, freed.free) if not free] == [
         "a.spectral.reference",
         "b.spectral.reference",
+        "hess.reference",
     ]
     with_priors = models.with_priors({"index": UniformPrior(1, 4)})
     assert sum(p is not None for p in with_priors.parameter_table.priors) == 2
