@@ -20,8 +20,9 @@ from gjax.parameters import ParameterField, parameter
 
 __all__ = ["InverseComptonSpectralModel", "as_photon_fields", "log_scattered_rate", "log_scattered_rates"]
 
-#: Nodes of an integral, and of each of two pieces.
-_NODES, _NODES_BROKEN = 48, 32
+#: The variable of integration is the inverse hyperbolic sine of (ln y - middle) / width: electrons far above the
+#: threshold add little, and get few nodes.
+_WIDTH = 2.0
 
 
 def log_scattered_rate(
@@ -30,14 +31,15 @@ def log_scattered_rate(
     """Return ln of the photons per energy and time [eV-1 s-1] per unit amplitude, at ln of the energy [TeV].
 
     The variable is y = γ/ε - 1 = (1 - z)/z: both the limit of Thomson and that of Klein and Nishina, where the
-    kernel is narrow in γ, are smooth functions of ln y.
+    kernel is narrow in γ, are smooth functions of ln y. Nodes are dense around the electrons that matter, from one
+    e-folding above the threshold in the limit of Thomson, or y = 1, and further and further apart away from there.
 
     Parameters
     ----------
     particles
         Electrons.
     field
-        Photon field with ``log_threshold_end`` and ``rates``.
+        Photon field with ``log_threshold_end``, ``rates`` and ``nodes``.
     limits
         ln of the energies [TeV] between which there are electrons.
     log_energy
@@ -59,15 +61,28 @@ def log_scattered_rate(
     low = jnp.maximum(low, solve_product(-math.log(4) - log_epsilon - end))
     low = jnp.where(high < -50.0, 0.0, low)  # no electron has the energy of the photon
 
-    def log_function(u: Array) -> Array:
-        log_more = jnp.log1p(jnp.exp(u))
+    # a constant: where the nodes are does not change the integral
+    middle = jax.lax.stop_gradient(jnp.maximum(low + 1.0, 0.0))
+
+    def log_function(s: Array) -> Array:
+        up = jnp.exp(s)
+        down = 1 / up
+        u = middle[..., None] + 0.5 * _WIDTH * (up - down)
+        y = jnp.exp(u)
+        log_more = jnp.log1p(y)
         log_gamma = log_epsilon[..., None] + log_more
         log_scale, m1, m2 = field.rates(-math.log(4) - log_epsilon[..., None] - u - log_more)
-        log_rate = log_scale + jnp.log(m1 + 0.5 * m2 * jnp.exp(-u - log_more)) - 2 * log_gamma
+        rate = (m1 + 0.5 * m2 / (y * (1 + y))) * (up + down)
+        log_rate = log_scale + jnp.log(rate) - 2 * log_gamma
         return particles.log_shape(log_gamma + LOG_ELECTRON_MASS) + log_epsilon[..., None] + u + log_rate
 
-    breaks = [log_y(at) for at in particles.log_breaks()]
-    return log_integral(log_function, low, high, _NODES_BROKEN if breaks else _NODES, breaks)
+    def place(u: Array) -> Array:
+        return jnp.arcsinh((u - middle) / _WIDTH)
+
+    breaks = [place(log_y(at)) for at in particles.log_breaks()]
+    whole, piece = field.nodes
+    integral = log_integral(log_function, place(low), place(high), piece if breaks else whole, breaks)
+    return integral + math.log(0.5 * _WIDTH)
 
 
 def log_scattered_rates(

@@ -41,6 +41,9 @@ __all__ = [
 class AbstractPhotonField(AbstractModelPart):
     """Isotropic photons around the electrons."""
 
+    #: Nodes of an integral over electrons, and of each of two pieces where their spectrum has a break.
+    nodes: ClassVar[tuple[int, int]] = (24, 20)
+
     @abc.abstractmethod
     def log_threshold_end(self, log_threshold: Array) -> Array:
         """Return up to which ln ε_t there is something to integrate, where ``log_threshold`` is the lowest one."""
@@ -173,6 +176,7 @@ class TablePhotonField(AbstractPhotonField):
     """
 
     tag: ClassVar[str] = "table-photons"
+    nodes: ClassVar[tuple[int, int]] = (48, 32)  # the moments of a table have kinks
     energy: Any = eqx.field(static=True, converter=_numbers("eV", "energy"), metadata={"unit": "eV"})
     density: Any = eqx.field(static=True, converter=_numbers("eV-1 cm-3", "density"), metadata={"unit": "eV-1 cm-3"})
     norm: ParameterField = parameter(1.0, frozen=True)
