@@ -20,31 +20,42 @@ __all__ = [
     "split_at",
 ]
 
+_NODES, _WEIGHTS = (0.5 * (a + b) for a, b in zip(np.polynomial.legendre.leggauss(8), (1.0, 0.0)))
+
+
+def _exp_moment(x: Array, weight: np.ndarray) -> Array:
+    """Return the integral of ``weight(u) exp(x u)`` over u from 0 to 1, for small x.
+
+    Parameters
+    ----------
+    x
+        Between -1 and 1, where the error of eight nodes is below 1e-19.
+    weight
+        At the nodes of `_NODES`.
+    """
+    return jnp.sum(jnp.exp(x[..., None] * _NODES.astype(x.dtype)) * (_WEIGHTS * weight).astype(x.dtype), axis=-1)
+
 
 def expm1_ratio(x: Array) -> Array:
-    """Return ``(exp(x) - 1) / x``, smooth to second order through ``x = 0``.
+    """Return ``(exp(x) - 1) / x``, with all derivatives smooth through ``x = 0``.
 
-    The series reaches to 0.1: nearer to zero the second derivative of the quotient loses its digits in single
-    precision (6 % at 0.01).
+    Near zero it is the integral of ``exp(x u)`` over u from 0 to 1. A series needs four times as many operations, with
+    second derivatives a tenth of all that a fit of a cube has to compile.
     """
-    is_small = jnp.abs(x) < 0.1
+    x = jnp.asarray(x)
+    is_small = jnp.abs(x) < 1.0
     safe = jnp.where(is_small, 1.0, x)
-    near = jnp.where(is_small, x, 0.0)
-    series = 1.0 + near / 11
-    for k in range(10, 1, -1):
-        series = 1.0 + near / k * series
-    return jnp.where(is_small, series, jnp.expm1(safe) / safe)
+    near = _exp_moment(jnp.where(is_small, x, 0.0), np.ones(8))
+    return jnp.where(is_small, near, jnp.expm1(safe) / safe)
 
 
 def expm1_ratio2(x: Array) -> Array:
-    """Return ``(exp(x) - 1 - x) / x**2``, smooth to second order through ``x = 0``, where it is 1/2."""
+    """Return ``(exp(x) - 1 - x) / x**2``, with all derivatives smooth through ``x = 0``, where it is 1/2."""
+    x = jnp.asarray(x)
     is_small = jnp.abs(x) < 1.0
     safe = jnp.where(is_small, 2.0, x)
-    near = jnp.where(is_small, x, 0.0)
-    series = 1.0 + near / 18
-    for k in range(17, 2, -1):
-        series = 1.0 + near / k * series
-    return jnp.where(is_small, 0.5 * series, (jnp.expm1(safe) - safe) / safe**2)
+    near = _exp_moment(jnp.where(is_small, x, 0.0), 1 - _NODES)
+    return jnp.where(is_small, near, (jnp.expm1(safe) - safe) / safe**2)
 
 
 def bounded_exp(x: Array, part: float = 0.5) -> Array:

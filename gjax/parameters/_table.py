@@ -43,21 +43,12 @@ class Slot(eqx.Module):
     offset: Any
     constant: bool = eqx.field(static=True, default=False)
 
-    def value(self, theta: Array) -> Array:
-        """Look the value up."""
-        value = self.factor * theta[self.index] + self.offset
-        return jax.lax.stop_gradient(value) if self.constant else value
-
 
 class ExpressionSlot(eqx.Module):
     """A parameter computed from others."""
 
     function: Any = eqx.field(static=True)
     slots: tuple[Slot, ...]
-
-    def value(self, theta: Array) -> Array:
-        """Compute the value."""
-        return self.function(*(slot.value(theta) for slot in self.slots))
 
 
 def _is_declared(node: Any) -> bool:
@@ -70,9 +61,34 @@ def _is_slot(node: Any) -> bool:
 
 def fill(skeleton: Any, theta: Array) -> Any:
     """Put values back: the model tree with arrays where the parameters were."""
-    return jax.tree_util.tree_map(
-        lambda node: node.value(theta) if _is_slot(node) else node, skeleton, is_leaf=_is_slot
+    nodes, structure = jax.tree_util.tree_flatten(skeleton, is_leaf=_is_slot)
+    slots = [slot for node in nodes if _is_slot(node) for slot in _slots_of(node)]
+    if not slots:
+        return skeleton
+    # all in one go: every look-up by itself is some kernels more to compile, and again for each derivative
+    index, factor, offset = (
+        jnp.concatenate([jnp.broadcast_to(part, jnp.shape(slot.index)).reshape(-1) for slot, part in zip(slots, parts)])
+        for parts in zip(*((slot.index, slot.factor, slot.offset) for slot in slots))
     )
+    flat = factor * theta[index] + offset
+    ends = np.cumsum([0, *(jnp.size(slot.index) for slot in slots)])
+    values = iter(
+        _held(flat[start:end].reshape(jnp.shape(slot.index)), slot) for slot, start, end in zip(slots, ends, ends[1:])
+    )
+    found = [_put(node, [next(values) for _ in _slots_of(node)]) if _is_slot(node) else node for node in nodes]
+    return jax.tree_util.tree_unflatten(structure, found)
+
+
+def _slots_of(node: Slot | ExpressionSlot) -> tuple[Slot, ...]:
+    return node.slots if isinstance(node, ExpressionSlot) else (node,)
+
+
+def _held(value: Array, slot: Slot) -> Array:
+    return jax.lax.stop_gradient(value) if slot.constant else value
+
+
+def _put(node: Slot | ExpressionSlot, values: list[Array]) -> Any:
+    return node.function(*values) if isinstance(node, ExpressionSlot) else values[0]
 
 
 def changing(skeleton: Any) -> Any:

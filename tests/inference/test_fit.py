@@ -291,7 +291,7 @@ def test_pulls_of_toys_have_mean_zero_and_width_one(likelihood, crab, simulate_o
         problem = eqx.tree_at(
             lambda p: (p.buckets[0].counts, p.buckets[0].counts_off), truth.problem, (counts, counts_off)
         )
-        minimum = compiled.compiled_minimise(problem, start)
+        minimum = minimise(problem, start, jnp.zeros(start.shape, bool))
         covariance, is_positive = covariance_at(hessian(problem, minimum.x), minimum.fisher, problem)
         return minimum.x[:2], jnp.sqrt(jnp.diag(covariance)[:2]), minimum.status, is_positive
 
