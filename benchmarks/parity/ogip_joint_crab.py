@@ -32,6 +32,8 @@ PUBLISHED_STAT = {
 }
 ENERGY_SCALE_WIDTH = {"fermi": 0.05, "magic": 0.15, "veritas": 0.15, "fact": 0.15, "hess": 0.15}
 LN10 = math.log(10.0)
+#: Square root of the rise of the statistic on contours that hold 68.3 % jointly, those published.
+JOINT_68 = math.sqrt(-2 * math.log(1 - 0.6827))
 Spectra = dict[str, list[Any]]
 
 
@@ -80,7 +82,32 @@ def compare_published(inputs: Inputs, report: Report, spectra: Spectra, names: S
         rows = [row for row in published(inputs, name) if row[0] != "reference"]
         likelihood = gjax.Likelihood(together(spectra, RANGES if name == "joint" else [name]), crab(rows))
         report.absolute(f"published {name}: wstat", likelihood.stat_sum(), PUBLISHED_STAT[name], 0.01)
-        report.fit(f"published {name}", likelihood.fit(), rows, source="crab.spectral.")
+        result = likelihood.fit()
+        report.fit(f"published {name}", result, rows, source="crab.spectral.")
+        compare_contours(inputs, report, result, name)
+
+
+def distance_to(curve: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the distances of points, shape (n, 2), from a closed line through the points of a curve."""
+    start, along = curve, np.roll(curve, -1, axis=0) - curve
+    from_start = points[:, np.newaxis] - start
+    t = np.clip(np.sum(from_start * along, axis=-1) / np.sum(along**2, axis=-1), 0, 1)
+    return np.linalg.norm(from_start - t[..., np.newaxis] * along, axis=-1).min(axis=1)
+
+
+def compare_contours(inputs: Inputs, report: Report, result: Any, name: str) -> None:
+    """Compare with the published contours of a fit: how far they are off, in parts of their extents."""
+    units = {"beta": LN10}
+    for pair, columns in inputs.yaml(f"joint-crab-2019/contours_{name}.yaml").items():
+        x, y = pair.removeprefix("contour_").split("_")
+        points = np.column_stack([np.array(columns[key]) / units.get(key, 1.0) for key in (x, y)])
+        contour = result.contour(f"crab.spectral.{x}", f"crab.spectral.{y}", n_sigma=JOINT_68, n_points=128)
+        report.truth(f"contour {name} {x} {y}: converged", contour.success, "")
+        curve = np.column_stack([contour.x, contour.y])
+        extent = np.ptp(points, axis=0)
+        far = distance_to(curve / extent, points / extent)
+        report.at_most(f"contour {name} {x} {y}: farthest point, in extents", float(far.max()), 0.02)
+        report.relative(f"contour {name} {x} {y}: extents", np.ptp(curve, axis=0), extent, 0.02)
 
 
 def compare_energy_scales(inputs: Inputs, report: Report, spectra: Spectra) -> None:
@@ -100,6 +127,7 @@ def compare_energy_scales(inputs: Inputs, report: Report, spectra: Spectra) -> N
         ours, our_error = result[full]
         report.sigmas(f"energy scales: {name}", ours, value, error, 0.1)
         report.relative(f"energy scales: error of {name}", our_error, error, 0.02)
+    compare_contours(inputs, report, result, "joint_systematics")
 
 
 def compare_gammapy(inputs: Inputs, report: Report, spectra: Spectra) -> None:

@@ -20,6 +20,7 @@ from jax.flatten_util import ravel_pytree
 
 from gjax.folding._grid import GridShape, grid_shape
 from gjax.folding._jets import expanded
+from gjax.folding._psf_width import of_width
 from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, spline_sums
 
 __all__ = [
@@ -235,7 +236,14 @@ def _use(fold: CubeFold, sums: Array, drawn: tuple[Array, Array], flux: Array) -
 
 
 def cube_bins(
-    fold: CubeFold, flux: Array, sums: Array, spatial: Any, changes: Any, *, order: int | None = None
+    fold: CubeFold,
+    flux: Array,
+    sums: Array,
+    width: Array | None = None,
+    *,
+    spatial: Any,
+    changes: Any,
+    order: int | None = None,
 ) -> Array:
     """Return the prediction in the bins with counts, and behind them its sums over the other bins.
 
@@ -247,6 +255,8 @@ def cube_bins(
         Photon flux per true-energy bin [s-1 cm-2].
     sums
         1 where an energy bin belongs to a sum, shape (energy, sums).
+    width
+        Factor on the width of the PSF; None where it does not change.
     spatial
         Spatial model with arrays in place of parameters.
     changes
@@ -260,11 +270,13 @@ def cube_bins(
         axes = _axes(jax.lax.stop_gradient(centre))
         place = axes[:2] @ centre
     moving, constant = eqx.partition(spatial, changes)
-    form, unravel = ravel_pytree(moving)
+    form, unravel = ravel_pytree((moving, width))
     constant = jax.lax.stop_gradient(constant)
 
     def draw(place: Array, form: Array) -> tuple[Array, Array]:
-        return _draw(fold, axes, place, eqx.combine(unravel(form), constant))
+        moved, by = unravel(form)
+        drawn = eqx.tree_at(lambda f: f.shape, fold, of_width(fold.shape, by))
+        return _draw(drawn, axes, place, eqx.combine(moved, constant))
 
     out = expanded(draw, functools.partial(_use, fold, sums), place, form, flux, order)
     rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gjax.errors import FitError
-from gjax.folding import CubeFold, source_image
+from gjax.folding import PSF_WIDTHS, CubeFold, source_image
 from gjax.freeze._cubes import CubeArrays, CubeBins
 from gjax.freeze._cutouts import (
     MARGIN,
@@ -60,6 +60,8 @@ class GroupFolds:
         Per bucket, whether a source reaches a dataset, shape (sources, datasets).
     pixels
         Per bucket, source and dataset the pixels around the source.
+    stretched
+        Whether the PSF is there for several widths.
     """
 
     models: tuple[SkyModel, ...]
@@ -68,6 +70,7 @@ class GroupFolds:
     reached: tuple[Any, ...]
     sees: tuple[np.ndarray, ...]
     pixels: tuple[list[list[Cutout]] | None, ...]
+    stretched: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ def _is_symmetric(spatial: Any) -> bool:
     return bool(getattr(spatial, "is_radial", False)) and hasattr(spatial, "radial_nodes")
 
 
-def fold_method(model: SkyModel, wanted: Mapping[str, str]) -> str:
+def fold_method(model: SkyModel, wanted: Mapping[str, str], *, stretched: bool = False) -> str:
     """Return how a source is folded into cubes.
 
     ``fixed``: nothing of its shape is free, so it is folded once. ``point``: a point that may move. ``radial``: any
@@ -99,6 +102,8 @@ def fold_method(model: SkyModel, wanted: Mapping[str, str]) -> str:
         The source.
     wanted
         Method by name of the source, where it is not to be chosen.
+    stretched
+        Whether the width of the PSF may change, so that nothing is folded once.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def fold_method(model: SkyModel, wanted: Mapping[str, str]) -> str:
     spatial: Any = model.spatial_model
     if spatial is None:
         return "none"
-    is_free = any(_is_free(leaf) for _, leaf in parameter_paths(spatial))
+    is_free = stretched or any(_is_free(leaf) for _, leaf in parameter_paths(spatial))
     able = ["grid"] if is_free else ["fixed", "grid"]
     if _is_symmetric(spatial):
         own = "point" if isinstance(spatial, PointSpatialModel) else "radial"
@@ -139,7 +144,7 @@ def _is_same(new: Any, old: Any) -> bool:
     return len(leaves(new)) == len(leaves(old)) and all(a is b or np.array_equal(a, b) for a, b in values)
 
 
-def is_near(folds: GroupFolds, models: list[SkyModel], wanted: Mapping[str, str]) -> bool:
+def is_near(folds: GroupFolds, models: list[SkyModel], wanted: Mapping[str, str], *, stretched: bool = False) -> bool:
     """Tell whether folds still serve: the same sources, none moved out of its cutout or outgrew it.
 
     Parameters
@@ -148,10 +153,12 @@ def is_near(folds: GroupFolds, models: list[SkyModel], wanted: Mapping[str, str]
         Folds made before.
     models
         The sources.
-    wanted
+    wanted, stretched
         As in `fold_method`.
     """
-    if folds.names != tuple(model.name for model in models) or fold_method(models[0], wanted) != folds.method:
+    if folds.stretched != stretched or folds.names != tuple(model.name for model in models):
+        return False
+    if fold_method(models[0], wanted, stretched=stretched) != folds.method:
         return False
     for model, old in zip(models, folds.models):
         here: Any = model.spatial_model
@@ -173,8 +180,10 @@ def reach_of(extent: float) -> float:
     return max(2 * extent, extent + 0.2) if extent > 0 else 0.0
 
 
-def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatasets) -> GroupFolds:
-    """Fold a group of sources of one kind into all cubes.
+def make_folds(
+    models: list[SkyModel], datasets: list[Any], frozen: FrozenDatasets, *, stretched: bool = False
+) -> GroupFolds:
+    """Fold a group of sources of one kind into all cubes, on request for PSFs of any width.
 
     Raises
     ------
@@ -191,7 +200,8 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
     reached: list[Any] = []
     sees: list[np.ndarray] = []
     pixels: list[Any] = []
-    method = fold_method(models[0], frozen.folding)
+    method = fold_method(models[0], frozen.folding, stretched=stretched)
+    widths = PSF_WIDTHS if stretched else None
     for members in frozen.members:
         cubes = [frozen.cubes.get(i) for i in members]
         if cubes[0] is None:
@@ -201,7 +211,7 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
             pixels.append(None)
             continue
         here = [datasets[i] for i in members]
-        shapes, cuts = drawn_shapes(models, method, here, [cube for cube in cubes if cube is not None])
+        shapes, cuts = drawn_shapes(models, method, here, [cube for cube in cubes if cube is not None], widths=widths)
         if method == "fixed":
             cuts = _drawn(models, shapes, cuts)
             stacked, positions = stack_fixed(cuts, ladder)
@@ -212,11 +222,17 @@ def make_folds(models: list[SkyModel], datasets: list[Any], frozen: FrozenDatase
         reached.append(positions)
         sees.append(np.array([[float((cut.pixels >= 0).any()) for cut in row] for row in cuts]))
         pixels.append(cuts)
-    return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels))
+    return GroupFolds(tuple(models), method, tuple(folds), tuple(reached), tuple(sees), tuple(pixels), stretched)
 
 
 def drawn_shapes(
-    models: list[SkyModel], method: str, datasets: list[Any], cubes: list[CubeArrays], refine: int = 1
+    models: list[SkyModel],
+    method: str,
+    datasets: list[Any],
+    cubes: list[CubeArrays],
+    refine: int = 1,
+    *,
+    widths: np.ndarray | None = None,
 ) -> tuple[list[list[Any]], list[list[Cutout]]]:
     """Return shapes and cutouts of sources of one kind, per source and dataset.
 
@@ -230,9 +246,11 @@ def drawn_shapes(
         The datasets, and their arrays.
     refine
         How much finer than usual they are drawn.
+    widths
+        Factors on the width of the PSF that it is transformed for; None for the PSF as it is.
     """
     is_radial = method in ("point", "radial") or (method == "fixed" and _is_symmetric(models[0].spatial_model))
-    return (_radial if is_radial else _grid)(models, datasets, cubes, refine)
+    return (_radial if is_radial else _grid)(models, datasets, cubes, refine, widths)
 
 
 def draw_sources(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> list[list[Cutout]]:
@@ -324,7 +342,7 @@ def _side(cube: CubeArrays) -> float:
 
 
 def _radial(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int, widths: np.ndarray | None
 ) -> tuple[list[list[Any]], list[list[Cutout]]]:
     sides = [_side(cube) for cube in cubes]
     # no PSF: all within a hundredth of a pixel
@@ -333,9 +351,9 @@ def _radial(
     psfs = [[narrow[d] if psf is None else psf for d, (psf, _) in enumerate(row)] for row in responses]
     places = [_vector(model.spatial_model) for model in models]
     extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
-    rads = [psf[0] for row in psfs for psf in row]
-    grid = grid_for(rads, sides, extent, refine)
+    rads = [psf[0] if widths is None else np.append(psf[0], psf[0][-1] * widths.max()) for row in psfs for psf in row]
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
+    grid = grid_for([psf for row in psfs for psf in row], sides, extent, reach, refine)
     pixels = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
     size = ladder(max(max(len(p) for p in row) for row in pixels) or 1)
     cuts: list[list[Cutout]] = []
@@ -355,7 +373,10 @@ def _radial(
         # padding lies where the source is not
         filled = [np.concatenate([one, np.tile(-place, (room - len(one), 1))]) for one in at]
         shapes.append(
-            [radial_shape(cut.cube, place, grid, psf, cut.pixels, v) for cut, psf, v in zip(cut_row, psf_row, filled)]
+            [
+                radial_shape(cut.cube, place, grid, psf, cut.pixels, v, widths)
+                for cut, psf, v in zip(cut_row, psf_row, filled)
+            ]
         )
     return shapes, cuts
 
@@ -387,11 +408,11 @@ def _cutout(
     return Cutout(cube, pixels, edisp, is_reco, **options)
 
 
-def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any]) -> tuple[int, int]:
+def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any], widest: float) -> tuple[int, int]:
     """Return the pixels along latitude and longitude of boxes that hold all sources with their PSFs."""
     from scipy.fft import next_fast_len
 
-    reach = max((psf[0][-1] for psf in psfs if psf is not None), default=0.0) + MARGIN
+    reach = widest * max((psf[0][-1] for psf in psfs if psf is not None), default=0.0) + MARGIN
     extent = max(reach_of(model.spatial_model.extent()) for model in models)  # type: ignore[union-attr]
     least = min(_side(cube) for cube in cubes)
     near = 2 * np.ceil((extent + reach) / least) + 2 if np.isfinite(extent) else np.inf
@@ -404,10 +425,10 @@ def _box_shape(models: list[SkyModel], cubes: list[CubeArrays], psfs: list[Any])
     return size(0), size(1)
 
 
-def _boxes(models: list[SkyModel], datasets: list[Any], refine: int, cubes: list[CubeArrays]) -> Any:
+def _boxes(models: list[SkyModel], datasets: list[Any], refine: int, cubes: list[CubeArrays], widest: float) -> Any:
     """Return responses and boxes (source, dataset): around sources with an end, else around the map."""
     responses = [[_responses(model, dataset) for dataset in datasets] for model in models]
-    shape = _box_shape(models, cubes, [psf for row in responses for psf, _ in row])
+    shape = _box_shape(models, cubes, [psf for row in responses for psf, _ in row], widest)
     boxes = []
     for model in models:
         spatial: Any = model.spatial_model
@@ -422,9 +443,9 @@ def _boxes(models: list[SkyModel], datasets: list[Any], refine: int, cubes: list
 
 
 def _grid(
-    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int
+    models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays], refine: int, widths: np.ndarray | None
 ) -> tuple[list[list[Any]], list[list[Cutout]]]:
-    responses, boxes = _boxes(models, datasets, refine, cubes)
+    responses, boxes = _boxes(models, datasets, refine, cubes, 1.0 if widths is None else widths.max())
     shapes: list[list[Any]] = []
     cuts: list[list[Cutout]] = []
     for model, row, boxes_of in zip(models, responses, boxes):
@@ -438,7 +459,7 @@ def _grid(
             reach = reach_of(spatial.extent()) + (0.0 if psf is None else psf[0][-1])
             is_seen = not np.isfinite(reach) or len(pixels_around(cube, _vector(spatial), reach))
             here = pixels if is_seen else np.full_like(pixels, -1)
-            drawn.append(grid_shape(cube, nodes, psf))
+            drawn.append(grid_shape(cube, nodes, psf, widths))
             cut.append(_cutout(model, dataset, cube, here, edisp, is_reco, is_density=False))
         shapes.append(drawn)
         cuts.append(cut)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,15 +10,15 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze._datasets import FrozenDatasets
-from gjax.likelihood import AbstractFluxPointSets, Instruments
+from gjax.likelihood import AbstractCubes, AbstractFluxPointSets, Instruments
 from gjax.models import InstrumentModel, applies_to
 from gjax.models._background import dataset_skeleton
 from gjax.parameters import Affine, Parameter, Slot
 
-__all__ = ["instrument_groups", "instruments_of", "may_change"]
+__all__ = ["instrument_groups", "instruments_of", "is_stretched", "may_change"]
 
 #: Value of what no instrument model says anything about.
-DEFAULTS = {"energy_scale": 0.0, "exposure_norm": 1.0, "exposure_tilt": 0.0}
+DEFAULTS = {"energy_scale": 0.0, "exposure_norm": 1.0, "exposure_tilt": 0.0, "psf_scale": 1.0}
 
 
 def instruments_of(pairs: Sequence[tuple[Any, Any]], names: Sequence[str]) -> list[tuple[Any, Any] | None]:
@@ -74,6 +74,11 @@ def may_change(model: Any, field: str) -> bool:
     return not source.frozen or bool(np.any(np.asarray(leaf.value) != DEFAULTS[field]))
 
 
+def is_stretched(models: Iterable[Any]) -> bool:
+    """Tell whether the width of the PSF may change in any of the models."""
+    return any(may_change(model, "psf_scale") for model in models if isinstance(model, InstrumentModel))
+
+
 def _stacked(found: Sequence[tuple[Any, Any] | None], field: str, nodes: int = 0) -> Slot:
     """Return the slots of a nuisance for many datasets, shape (datasets,) or (datasets, nodes)."""
     parts: list[list[np.ndarray]] = [[], [], []]
@@ -123,12 +128,14 @@ def _group(found: Sequence[tuple[Any, Any] | None], bucket: Any) -> Instruments:
         tilt = _stacked(found, "exposure_tilt")
         reference = np.array([1.0 if model is None else model.reference.value for model in models])
         log_energy = np.log(energies / reference[:, np.newaxis])
+    is_cubes = isinstance(bucket, AbstractCubes)
     fields: dict[str, Any] = {
         "energy_scale": _stacked(found, "energy_scale") if any_of("energy_scale") else None,
         "norm": _stacked(found, "exposure_norm", nodes),
         "hats": hats,
         "tilt": tilt,
         "log_energy": log_energy,
+        "psf_scale": _stacked(found, "psf_scale") if any_of("psf_scale") and is_cubes else None,
     }
     return Instruments(**fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from gjax.freeze._colours import colour_columns
 from gjax.freeze._cubes import CubeBins, cube_bins
 from gjax.freeze._datasets import FrozenDatasets, cube_bucket, ladder
 from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds, place_folds
-from gjax.freeze._instruments import instrument_groups, instruments_of
+from gjax.freeze._instruments import instrument_groups, instruments_of, is_stretched
 from gjax.freeze._temporal import temporal_factors
 from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
 from gjax.models import Models, SkyModel, TemplateNPredModel, applies_to
@@ -45,12 +46,14 @@ def source_kinds(
         How sources are to be folded into cubes, by name, where it is not to be chosen.
     """
     kinds: dict[Any, list[tuple[SkyModel, Any]]] = {}
+    stretched = is_stretched(models)
     for model, skeleton in zip(models, skeletons):
         if isinstance(model, SkyModel):
             leaves, structure = jax.tree_util.tree_flatten(
                 (skeleton.spectral_model, skeleton.spatial_model, skeleton.temporal_model)
             )
-            key = (structure, tuple(np.shape(leaf) for leaf in leaves), fold_method(model, folding), model.apply_irf)
+            method = fold_method(model, folding, stretched=stretched)
+            key = (structure, tuple(np.shape(leaf) for leaf in leaves), method, model.apply_irf)
             kinds.setdefault(key, []).append((model, skeleton))
     return list(kinds.values())
 
@@ -122,11 +125,13 @@ def build_problem(
     pairs = list(zip(models, skeletons))
     found_instruments = instruments_of(pairs, names)
     kinds, folds = source_kinds(models, skeletons, frozen.folding), []
+    stretched = is_stretched(models)
     for found in kinds:
         made, members = None, [model for model, _ in found]
         if any(applies_to(model, names[i]) for model in members for i in frozen.cubes):
-            old = [fold for fold in known if fold is not None and is_near(fold, members, frozen.folding)]
-            made = old[0] if old else make_folds(members, list(datasets), frozen)
+            near = functools.partial(is_near, models=members, wanted=frozen.folding, stretched=stretched)
+            old = [fold for fold in known if fold is not None and near(fold)]
+            made = old[0] if old else make_folds(members, list(datasets), frozen, stretched=stretched)
         folds.append(made)
     bins = _bins(models, names, frozen, folds)
     buckets = _buckets(frozen, bins)

@@ -11,7 +11,7 @@ from jax import Array
 from gjax.folding import scaled_edges
 from gjax.parameters import fill
 
-__all__ = ["Instruments", "exposure_factor", "moved_edges"]
+__all__ = ["Instruments", "exposure_factor", "moved_edges", "psf_widths"]
 
 
 class Instruments(eqx.Module):
@@ -31,6 +31,8 @@ class Instruments(eqx.Module):
         Falling slope of the factor in energy, shape (datasets,).
     log_energy
         Logarithm of the true energies over the reference, shape (datasets, energies); None without a tilt.
+    psf_scale
+        Factor on the width of the PSF, shape (datasets,).
     """
 
     energy_scale: Any
@@ -38,6 +40,7 @@ class Instruments(eqx.Module):
     hats: Array | None
     tilt: Any
     log_energy: Array | None
+    psf_scale: Any
 
 
 def exposure_factor(instruments: Instruments | None, theta: Array) -> Array | None:
@@ -74,3 +77,19 @@ def moved_edges(instruments: Instruments | None, edges: Array, theta: Array) -> 
     if instruments is None or instruments.energy_scale is None:
         return edges
     return scaled_edges(edges, fill(instruments.energy_scale, theta))
+
+
+def psf_widths(instruments: Instruments | None, theta: Array) -> Array | None:
+    """Return the factor on the width of the PSF of every dataset; None where it does not change.
+
+    Parameters
+    ----------
+    instruments
+        With index slots.
+    theta
+        All parameters.
+    """
+    if instruments is None or instruments.psf_scale is None:
+        return None
+    width: Array = fill(instruments.psf_scale, theta)
+    return width

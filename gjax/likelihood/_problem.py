@@ -22,13 +22,14 @@ from gjax.folding import (
     fixed_bins,
     fold_axes,
     fold_spectrum,
+    of_width,
     over_datasets,
     source_image,
 )
 from gjax.likelihood._backgrounds import BackgroundGroup, TemplateGroup, cube_background, template_npred
 from gjax.likelihood._buckets import AbstractBucket, AbstractCubes, AbstractFluxPointSets, CashCubes
 from gjax.likelihood._columns import Columns
-from gjax.likelihood._instruments import Instruments, exposure_factor, moved_edges
+from gjax.likelihood._instruments import Instruments, exposure_factor, moved_edges, psf_widths
 from gjax.parameters import (
     FrozenTable,
     changing,
@@ -144,7 +145,7 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
     """Return the prediction of every source of a group for one bucket, shape (sources, datasets, bins)."""
     bucket: Any = problem.buckets[number]
     instruments = None if problem.instruments is None else problem.instruments[number]
-    factor = exposure_factor(instruments, theta)
+    factor, widths = exposure_factor(instruments, theta), psf_widths(instruments, theta)
 
     def seen(flux: Array) -> Array:
         return flux if factor is None else flux * factor
@@ -169,7 +170,8 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
         if isinstance(folds, FixedFold):
             return over_datasets(fixed_bins, folds, flux, bucket.sums)
         model = {"spatial": fill(spatial, theta), "changes": _changes(spatial, folds)}
-        return over_datasets(functools.partial(cube_bins, order=order, **model), folds, flux, bucket.sums)
+        others = (flux, bucket.sums) if widths is None else (flux, bucket.sums, widths)
+        return over_datasets(functools.partial(cube_bins, order=order, **model), folds, *others)
 
     is_flux = isinstance(bucket, AbstractFluxPointSets)
     edges: Any = None if is_flux else moved_edges(instruments, bucket.edges, theta)
@@ -210,7 +212,7 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
         return None
     axes = fold_axes(folds)
     instruments = None if problem.instruments is None else problem.instruments[number]
-    factor = exposure_factor(instruments, theta)
+    factor, widths = exposure_factor(instruments, theta), psf_widths(instruments, theta)
 
     def one(skeleton: Any, spatial: Any, temporal: Any, applies: Array, folds: Any) -> tuple[Array, Array | None]:
         edges = moved_edges(instruments, bucket.edges, theta)
@@ -220,7 +222,10 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
         if isinstance(folds, FixedFold):
             return flux, None
         model = fill(spatial, theta)
-        return flux, jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
+        if widths is None:
+            return flux, jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
+        drawn = jax.vmap(lambda shape, by: source_image(of_width(shape, by), model), in_axes=(axes.shape, 0))
+        return flux, drawn(folds.shape, widths)
 
     temporal = None if group.temporal is None else group.temporal[number]
     parts = group.skeleton, group.spatial, temporal, group.applies[number], folds

@@ -132,6 +132,8 @@ class InstrumentModel(eqx.Module):
         Factor on the exposure; the default is 1, frozen.
     exposure_tilt
         Index t by which the exposure falls with energy; the default is 0, frozen.
+    psf_scale
+        Factor on the width of the PSF in cubes; the default is 1, frozen, between 0.7 and 1.4.
     reference
         Energy E0 of the tilt [TeV].
 
@@ -155,10 +157,11 @@ class InstrumentModel(eqx.Module):
     energy_scale: ParameterField = parameter(0.0, frozen=True, min=-0.9, scale=0.1)
     exposure_norm: ParameterField = parameter(1.0, frozen=True, scale=0.1)
     exposure_tilt: ParameterField = parameter(0.0, frozen=True, scale=0.1)
+    psf_scale: ParameterField = parameter(1.0, frozen=True, min=0.7, max=1.4, scale=0.1)
     reference: ParameterField = parameter(1.0, "TeV", constant=True)
 
     def __check_init__(self) -> None:
-        for field in ("energy_scale", "exposure_norm", "exposure_tilt"):
+        for field in ("energy_scale", "exposure_norm", "exposure_tilt", "psf_scale"):
             able = ("dataset", "energy") if field == "exposure_norm" else ("dataset",)
             other = [axis for axis in _axes(getattr(self, field)) if axis not in able]
             if other:
