@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gjax.errors import FitError
+from gjax.models import position_ellipse
 
 if TYPE_CHECKING:
     from gjax.freeze._result import FitResult
@@ -16,9 +17,8 @@ __all__ = ["position_region"]
 
 def position_region(result: FitResult, source: str, n_sigma: float, method: str, n_points: int) -> Any:
     """Return the confidence region of a position; see `FitResult.position_region`."""
-    import astropy.units as u
     from astropy.coordinates import SkyCoord
-    from regions import EllipseSkyRegion, PolygonSkyRegion
+    from regions import PolygonSkyRegion
 
     if method not in ("ellipse", "contour"):
         raise ValueError(f"method: expected 'ellipse' or 'contour', got {method!r}")
@@ -35,13 +35,8 @@ def position_region(result: FitResult, source: str, n_sigma: float, method: str,
         return PolygonSkyRegion(SkyCoord(line.x, line.y, unit="deg", frame=model.frame))
     i, j = (result.position(name) for name in names)
     (lon, _), (lat, _) = (result[name] for name in names)
-    shrink = np.array([np.cos(np.radians(lat)), 1.0])
-    covariance = result.covariance[np.ix_([i, j], [i, j])] * np.outer(shrink, shrink)
-    if not np.all(np.isfinite(covariance)) or np.linalg.eigvalsh(covariance)[0] <= 0:
-        raise FitError(f"{source!r}: the position has no covariance: {result.message}")
-    values, vectors = np.linalg.eigh(covariance)
-    # height along the longer axis, which the angle turns from north to east
-    major = vectors[:, 1]
-    angle = np.degrees(np.arctan2(major[0], major[1])) * u.deg
-    width, height = (2 * n_sigma * np.sqrt(value) * u.deg for value in values)
-    return EllipseSkyRegion(SkyCoord(lon, lat, unit="deg", frame=model.frame), width=width, height=height, angle=angle)
+    covariance = result.covariance[np.ix_([i, j], [i, j])]
+    try:
+        return position_ellipse(SkyCoord(lon, lat, unit="deg", frame=model.frame), covariance, n_sigma)
+    except ValueError as error:
+        raise FitError(f"{source!r}: {error}: {result.message}") from error

@@ -22,9 +22,12 @@ from gjax.models._dark_matter import DarkMatterDecaySpectralModel as DarkMatterD
 from gjax.models._dark_matter import PrimaryFlux as PrimaryFlux
 from gjax.models._ebl import EBL_DATA_BUILTIN as EBL_DATA_BUILTIN
 from gjax.models._ebl import EBLAbsorptionNormSpectralModel as EBLAbsorptionNormSpectralModel
+from gjax.models._errors import SpectrumErrors as SpectrumErrors
 from gjax.models._gaussian import GaussianSpectralModel as GaussianSpectralModel
 from gjax.models._gaussian import LogGaussianSpectralModel as LogGaussianSpectralModel
+from gjax.models._info import parameter_qtable as parameter_qtable
 from gjax.models._listing import list as list
+from gjax.models._outlines import position_ellipse as position_ellipse
 from gjax.models._parts import AbstractModelPart as AbstractModelPart
 from gjax.models._parts import model_part_class as model_part_class
 from gjax.models._piecewise import PiecewiseNormSpectralModel as PiecewiseNormSpectralModel
@@ -41,7 +44,6 @@ from gjax.models._sky import InstrumentModel as InstrumentModel
 from gjax.models._sky import Models as Models
 from gjax.models._sky import SkyModel as SkyModel
 from gjax.models._sky import applies_to as applies_to
-from gjax.models._sky import parameter_qtable as parameter_qtable
 from gjax.models._spatial import AbstractShapeModel as AbstractShapeModel
 from gjax.models._spatial import AbstractSpatialModel as AbstractSpatialModel
 from gjax.models._spatial import spatial_model_class as spatial_model_class

@@ -13,6 +13,8 @@ import numpy as np
 
 from gjax.errors import UnitError
 from gjax.models._background import FoVBackgroundModel, TemplateNPredModel, as_names
+from gjax.models._errors import SpectrumErrors, full_covariance, spectrum_errors
+from gjax.models._info import list_info, model_info, parameter_qtable
 from gjax.models._spatial import AbstractSpatialModel
 from gjax.models._spectral import AbstractSpectralModel
 from gjax.models._temporal import AbstractTemporalModel
@@ -107,6 +109,30 @@ class SkyModel(eqx.Module):
             )
         if self.spectral_model.unit != "" and is_flux:
             raise ValueError("SkyModel: the template is a flux already; give a dimensionless spectral model")
+
+    def plot_error(self, energy_bounds: Any, ax: Any = None, *, covariance: Any = None, **options: Any) -> Any:
+        """Plot the spectrum with its error band on a matplotlib axis and return the axis.
+
+        Parameters
+        ----------
+        energy_bounds
+            Lowest and highest energy.
+        ax
+            Axes; a new one if None.
+        covariance
+            Of all parameters of the source, in the order of `info`; None for their errors, as if they were
+            independent. `Models.plot_error` knows the covariance of a fit.
+        options
+            Given to `gjax.plot.plot_spectrum_band`.
+        """
+        from gjax.plot import plot_spectrum_band
+
+        settings = {"label": self.name, **options}
+        return plot_spectrum_band(spectrum_errors(self, covariance), energy_bounds, ax=ax, **settings)
+
+    def info(self) -> Any:
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior."""
+        return model_info(self)
 
 
 class InstrumentModel(eqx.Module):
@@ -401,8 +427,51 @@ class Models(Sequence):
         return self._exchanged({id(old): link})
 
     def to_table(self) -> Any:
-        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior, link."""
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior."""
         return parameter_qtable(self.parameter_table)
+
+    def info(self) -> Any:
+        """Return a table with one row per model: what it is made of, where it acts, and its number of parameters."""
+        return list_info(self)
+
+    def errors(self, source: str) -> Any:
+        """Return the spectrum of a source with errors, see `AbstractSpectralModel.errors`.
+
+        The covariance is that of the models (as of ``result.models`` and of model files); without one, the errors of
+        the parameters are taken as if they were independent.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+
+        Raises
+        ------
+        ValueError
+            If there is no covariance, and no parameter has an error either.
+        """
+        model = self[source]
+        skeletons, table = self.freeze_tree()
+        slots = skeletons[self.names.index(source)].spectral_model
+        return SpectrumErrors(model.spectral_model, slots, table, full_covariance(table, self.covariance))
+
+    def plot_error(self, source: str, energy_bounds: Any, ax: Any = None, **options: Any) -> Any:
+        """Plot the spectrum of a source with its error band, see `errors`, and return the matplotlib axis.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+        energy_bounds
+            Lowest and highest energy.
+        ax
+            Axes; a new one if None.
+        options
+            Given to `gjax.plot.plot_spectrum_band`, for instance ``sed_type``: "dnde", "e2dnde", "flux" or "eflux".
+        """
+        from gjax.plot import plot_spectrum_band
+
+        return plot_spectrum_band(self.errors(source), energy_bounds, ax=ax, **{"label": source, **options})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of a model YAML file."""
@@ -496,22 +565,3 @@ def _row(table: ParameterTable) -> list[str]:
 def _text(value: float, error: float) -> str:
     """Return a value with the digits that its error leaves, such as those of a date."""
     return f"{value: .4f}" if value > 10_000 and not error > value * 1e-4 else f"{value: .4e}"
-
-
-def parameter_qtable(table: ParameterTable) -> Any:
-    """Return the parameters as an astropy table."""
-    from astropy.table import Table
-
-    lower, upper = table.bounds
-    return Table(
-        {
-            "name": table.names,
-            "value": table.values,
-            "unit": table.units,
-            "error": table.errors,
-            "min": lower,
-            "max": upper,
-            "frozen": ~table.free,
-            "prior": [type(p).__name__.removesuffix("Prior") if p else "" for p in table.priors],
-        }
-    )

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gjax.models._info import model_info
 from gjax.models._pixels import PixelNodes
 from gjax.models._registry import classes_by_tag, find_class, register
 from gjax.models._sphere import (
@@ -122,6 +123,68 @@ class AbstractSpatialModel(eqx.Module):
         angles = [jnp.asarray(to_canonical(a, "deg", n)) for a, n in ((lon, "lon"), (lat, "lat"))]
         more = {} if energy is None else {"energy": jnp.asarray(to_canonical(energy, "TeV", "energy"))}
         return attach_unit(self.filled().evaluate(*angles, **more), getattr(self, "unit", "sr-1"))
+
+    def plot(self, ax: Any = None, geom: Any = None, **options: Any) -> Any:
+        """Plot the surface brightness as an image on a matplotlib axis and return the axis.
+
+        Parameters
+        ----------
+        ax
+            Axes with a projection; new ones if None.
+        geom
+            `gjax.maps.WcsGeom` of the image; one around the whole shape if None.
+        options
+            Given to `gjax.plot.plot_spatial_model`.
+        """
+        from gjax.plot import plot_spatial_model
+
+        return plot_spatial_model(self, ax=ax, geom=geom, **options)
+
+    def position_error(self, covariance: Any = None, n_sigma: float = 1.0) -> Any:
+        """Return the error ellipse of the position as a sky region.
+
+        Parameters
+        ----------
+        covariance
+            Of ``lon_0`` and ``lat_0`` [deg2]; None for their errors, as if they were independent.
+        n_sigma
+            Size along every direction; 1.52 holds 68 %.
+
+        Raises
+        ------
+        ValueError
+            If the model has no position, or it has no error.
+        """
+        from gjax.models._outlines import position_ellipse
+
+        if not (hasattr(self, "lon_0") and hasattr(self, "position")):
+            raise ValueError(f"{type(self).__name__} has no position")
+        errors = [float(getattr(self, name).error) for name in ("lon_0", "lat_0")]
+        return position_ellipse(self.position, np.diag(errors) ** 2 if covariance is None else covariance, n_sigma)
+
+    def plot_error(
+        self, ax: Any = None, *, covariance: Any = None, n_sigma: float = 1.0, geom: Any = None, **options: Any
+    ) -> Any:
+        """Plot the position with its error ellipse on a matplotlib axis and return the axis.
+
+        Parameters
+        ----------
+        ax
+            Axes with a projection, such as those of `plot`; new ones if None.
+        covariance, n_sigma
+            As in `position_error`.
+        geom
+            `gjax.maps.WcsGeom` whose projection new axes have; one around the ellipse if None.
+        options
+            Given to `gjax.plot.plot_position_error`.
+        """
+        from gjax.plot import plot_position_error
+
+        return plot_position_error(self, self.position_error(covariance, n_sigma), ax=ax, geom=geom, **options)
+
+    def info(self) -> Any:
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior."""
+        return model_info(self)
 
 
 def in_frame(pixels: PixelNodes, frame: str) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from gjax.models import _spectral_face as face
+from gjax.models._info import model_info
 from gjax.models._integrate import gauss_legendre, local_index, split_at
 from gjax.models._registry import classes_by_tag, find_class, load_emission_models, register
 from gjax.models._spectral_face import times_energy
@@ -166,6 +167,54 @@ class AbstractSpectralModel(eqx.Module):
         from gjax.plot import plot_spectrum
 
         return plot_spectrum(self, energy_bounds, ax=ax, **options)
+
+    def errors(self, covariance: Any = None) -> Any:
+        """Return the spectrum with errors: ``dnde``, ``flux``, ``energy_flux``, ``spectral_index`` of the result.
+
+        Parameters
+        ----------
+        covariance
+            Of all parameters in their order, in their units; None for their errors, as if they were independent
+            (`Models.errors` knows the covariance of a fit).
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or no parameter has an error either.
+
+        Examples
+        --------
+        >>> from gjax.models import PowerLawSpectralModel
+        >>> model = PowerLawSpectralModel(index=2, amplitude="1e-12 cm-2 s-1 TeV-1")
+        >>> value, error = model.errors([[0.01, 0, 0], [0, 1e-26, 0], [0, 0, 0]]).dnde("1 TeV")
+        >>> print(error)
+        1e-13 1 / (TeV s cm2)
+        """
+        from gjax.models._errors import spectrum_errors
+
+        return spectrum_errors(self, covariance)
+
+    def plot_error(self, energy_bounds: Any, ax: Any = None, *, covariance: Any = None, **options: Any) -> Any:
+        """Plot the spectrum with its error band on a matplotlib axis and return the axis.
+
+        Parameters
+        ----------
+        energy_bounds
+            Lowest and highest energy.
+        ax
+            Axes; a new one if None.
+        covariance
+            As in `errors`.
+        options
+            Given to `gjax.plot.plot_spectrum_band`, for instance ``sed_type``: "dnde", "e2dnde", "flux" or "eflux".
+        """
+        from gjax.plot import plot_spectrum_band
+
+        return plot_spectrum_band(self.errors(covariance), energy_bounds, ax=ax, **options)
+
+    def info(self) -> Any:
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior."""
+        return model_info(self)
 
     # ---- model files ----
 

@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from gjax.models import _temporal_face as face
+from gjax.models._info import model_info
 from gjax.models._registry import classes_by_tag, find_class, register
 from gjax.models._spectral import declared_parameters
 from gjax.parameters import fill, freeze_tree, name_parameter_fields, parameter, parameter_paths
@@ -267,6 +268,10 @@ class AbstractTemporalModel(eqx.Module):
         from gjax.plot import plot_temporal_model
 
         return plot_temporal_model(self, time_range, ax=ax, n_points=n_points, **options)
+
+    def info(self) -> Any:
+        """Return the parameters as an astropy table: name, value, unit, error, min, max, frozen, prior."""
+        return model_info(self)
 
     # ---- model files ----
 

@@ -21,6 +21,7 @@ from gjax.plot.data_objects import plot_dataset_excess as plot_dataset_excess
 from gjax.plot.data_objects import plot_events_map as plot_events_map
 from gjax.plot.data_objects import plot_points as plot_points
 from gjax.plot.data_objects import plot_spectrum as plot_spectrum
+from gjax.plot.data_objects import plot_spectrum_band as plot_spectrum_band
 from gjax.plot.data_objects import plot_spectrum_error as plot_spectrum_error
 from gjax.plot.fits import plot_fit_trace as plot_fit_trace
 from gjax.plot.irf import plot_background_image as plot_background_image
@@ -73,6 +74,8 @@ from gjax.plot.sed import plot_stat_scan as plot_stat_scan
 from gjax.plot.sky import plot_counts_map as plot_counts_map
 from gjax.plot.sky import plot_field_of_view as plot_field_of_view
 from gjax.plot.sky import plot_regions as plot_regions
+from gjax.plot.spatial import plot_position_error as plot_position_error
+from gjax.plot.spatial import plot_spatial_model as plot_spatial_model
 from gjax.plot.spectrum import plot_counts as plot_counts
 from gjax.plot.spectrum import plot_excess as plot_excess
 from gjax.plot.spectrum import plot_residuals as plot_residuals

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from types import SimpleNamespace
 from typing import Any
 
 import astropy.units as u
@@ -65,17 +67,7 @@ def plot_spectrum(
     return plot_sed(energy, values * energy**power, **{"label": "", "ylabel": label, "ax": ax, **options})
 
 
-def plot_spectrum_error(
-    result: Any,
-    source: str,
-    energy_bounds: Any,
-    *,
-    sed_type: str = "dnde",
-    energy_power: int | None = None,
-    n_points: int = 100,
-    ax: Any = None,
-    **options: Any,
-) -> Any:
+def plot_spectrum_error(result: Any, source: str, energy_bounds: Any, **options: Any) -> Any:
     """Plot the spectrum of a source with the error band of a fit.
 
     Parameters
@@ -86,24 +78,59 @@ def plot_spectrum_error(
         Name of the source.
     energy_bounds
         Lowest and highest energy (Quantity, or strings).
+    options
+        As in `plot_spectrum_band`.
+    """
+    methods = ("dnde", "flux", "energy_flux")
+    errors = SimpleNamespace(**{name: functools.partial(getattr(result, name), source) for name in methods})
+    return plot_spectrum_band(errors, energy_bounds, **{"label": source, **options})
+
+
+def plot_spectrum_band(
+    errors: Any,
+    energy_bounds: Any,
+    *,
+    sed_type: str = "dnde",
+    energy_power: int | None = None,
+    n_points: int = 100,
+    ax: Any = None,
+    **options: Any,
+) -> Any:
+    """Plot a spectrum with its error band.
+
+    Parameters
+    ----------
+    errors
+        What has values with errors in ``dnde``, ``flux`` and ``energy_flux``: a `gjax.models.SpectrumErrors`.
+    energy_bounds
+        Lowest and highest energy (Quantity, or strings).
     sed_type, energy_power, n_points
         As in `plot_spectrum`.
     ax
         Axes; a new one if None.
     options
         Given to `plot_sed`.
+
+    Examples
+    --------
+    >>> from gjax.models import PowerLawSpectralModel
+    >>> from gjax.parameters import Parameter
+    >>> from gjax.plot import new_axes
+    >>> errors = PowerLawSpectralModel(index=Parameter(2.0, error=0.1)).errors()
+    >>> plot_spectrum_band(errors, ["0.1 TeV", "10 TeV"], ax=new_axes()).get_xlabel()
+    'Energy [TeV]'
     """
     edges, energy = _bins(energy_bounds, n_points, sed_type)
     power = _power(sed_type, energy_power)
     if sed_type in ("flux", "eflux"):
-        method = result.flux if sed_type == "flux" else result.energy_flux
-        value, error = method(source, edges[:-1] * u.TeV, edges[1:] * u.TeV)
+        method = errors.flux if sed_type == "flux" else errors.energy_flux
+        value, error = method(edges[:-1] * u.TeV, edges[1:] * u.TeV)
     else:
-        value, error = result.dnde(source, energy * u.TeV)
+        value, error = errors.dnde(energy * u.TeV)
     label, values = _sed_label(sed_type, power, value)
-    _, errors = _sed_label(sed_type, power, error)
-    settings = {"label": source, "ylabel": label, "ax": ax, **options}
-    return plot_sed(energy, values * energy**power, errors * energy**power, **settings)
+    _, widths = _sed_label(sed_type, power, error)
+    settings = {"label": "", "ylabel": label, "ax": ax, **options}
+    return plot_sed(energy, values * energy**power, widths * energy**power, **settings)
 
 
 def _bins(energy_bounds: Any, n_points: int, sed_type: str) -> tuple[np.ndarray, np.ndarray]:
