@@ -16,6 +16,7 @@ from pathlib import Path
 CASES = {
     "flux_points": "coverage of errors and limits of flux points, their covariance, and TS maps of empty fields",
     "forecast": "expected errors against toys, derivatives by the design, limits against Monte Carlo",
+    "joint_priors": "NUTS with populations, processes and blocks as priors, beside closed forms",
     "morphology": "tests of shapes that change with energy",
     "robustness": "fits from far starts on crab_1d, crab_3d and cta_1dc_gc_3d",
     "sbc": "simulation-based calibration of NUTS: spectra, a cube, nuisances",

@@ -33,7 +33,10 @@ CASES = {
 }
 
 #: Cases that are timed in one process, beside another program than Gammapy.
-OTHERS = {"emission": "models of particles: value and derivatives on 100 energies, beside naima"}
+OTHERS = {
+    "emission": "models of particles: value and derivatives on 100 energies, beside naima",
+    "inference": "posteriors by NUTS of crab_1d and crab_3d, ten thousand toys, profiles of cta_1dc_gc_3d",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.case == "emission":
         return _emission(options)
+    if options.case == "inference":
+        return _inference(options)
     if not os.path.isdir(os.environ.get("GAMMAPY_DATA", "")):
         print("error: GAMMAPY_DATA must name the folder of the data", file=sys.stderr)
         return 2
@@ -108,6 +113,21 @@ def _emission(options: argparse.Namespace) -> int:
     try:
         out = run(quick=options.quick) | {"machine": machine()}
     except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        Path(options.json).write_text(json.dumps(out, indent=1))
+    return 0
+
+
+def _inference(options: argparse.Namespace) -> int:
+    """Time posteriors, toys and profiles; what they are compared with is stored with the reference results."""
+    from benchmarks.parity.inputs import InputError
+    from benchmarks.speed.inference import run
+
+    try:
+        out = run(quick=options.quick) | {"machine": machine()}
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if options.json:
