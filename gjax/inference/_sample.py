@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.inference._minimise import bounds_of, unused
-from gjax.likelihood import Problem, statistic
+from gjax.likelihood import AbstractCubes, Problem, statistic
 
 __all__ = ["Whitening", "make_sampler", "potential", "to_x", "whiten"]
 
@@ -121,7 +121,9 @@ def potential(problem: Problem, whitening: Whitening) -> Callable[[Array], Array
 def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any, Any]:
     """Return compiled functions ``start(keys, problem, whitening)`` and ``draw(states, problem, whitening, n)``.
 
-    Both work on all chains at once; data are arguments, so a second posterior of the same shape compiles nothing.
+    Both work on all chains; data are arguments, so a second posterior of the same shape compiles nothing. Chains of
+    spectra go side by side. Those of cubes go one after the other: a cube keeps the machine busy by itself, and side by
+    side every chain waits for the longest trajectory.
 
     Parameters
     ----------
@@ -158,6 +160,14 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
 
         return jax.lax.scan(step, state, None, length=n)
 
-    start = jax.jit(jax.vmap(start_one, in_axes=(0, None, None)))
-    draw = jax.jit(jax.vmap(draw_one, in_axes=(0, None, None, None)), static_argnums=3)
-    return start, draw
+    def every(function: Callable[[Any], Any], chains: Any, problem: Problem) -> Any:
+        has_cubes = any(isinstance(bucket, AbstractCubes) for bucket in problem.buckets)
+        return jax.lax.map(function, chains) if has_cubes else jax.vmap(function)(chains)
+
+    def start(keys: Array, problem: Problem, whitening: Whitening) -> Any:
+        return every(lambda key: start_one(key, problem, whitening), keys, problem)
+
+    def draw(states: Any, problem: Problem, whitening: Whitening, n: int) -> tuple[Any, Any]:
+        return every(lambda state: draw_one(state, problem, whitening, n), states, problem)
+
+    return jax.jit(start), jax.jit(draw, static_argnums=3)
