@@ -1,6 +1,6 @@
 """Simulation-based calibration of NUTS (arXiv 1804.06788): the truth, drawn from the priors, ranks evenly among draws.
 
-All posteriors of a model are sampled in one batch. The largest distance between the distribution of the ranks and an
+All posteriors of a model are sampled by one program. The largest distance between the distribution of the ranks and an
 even one must be as of even ranks.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.calibration.spectra_1d import with_background
 from benchmarks.calibration.table import ALPHA, Row, Table
 from gjax.freeze._toy_fits import draw_at, fit_toys
 from gjax.inference import invert_information, potential, to_x, whiten
-from gjax.likelihood import Problem, scoring_terms, with_data
+from gjax.likelihood import AbstractCubes, Problem, scoring_terms, with_data
 from gjax.models import (
     FoVBackgroundModel,
     InstrumentModel,
@@ -67,7 +67,11 @@ def _ranks(problem: Problem, drawn: Any, best: Array, truth: Array, keys: Array)
         kept = x[WARMUP + THIN - 1 :: THIN]
         return jnp.sum(kept < truth, axis=0), jnp.sum(diverging[WARMUP:])
 
-    return jax.vmap(one)(drawn, best, truth, keys)
+    posteriors = drawn, best, truth, keys
+    if any(isinstance(bucket, AbstractCubes) for bucket in problem.buckets):
+        # side by side every chain would wait for the longest trajectory
+        return jax.lax.map(lambda posterior: one(*posterior), posteriors)
+    return jax.vmap(one)(*posteriors)
 
 
 def cases() -> dict[str, Any]:

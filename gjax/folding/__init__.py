@@ -2,6 +2,7 @@
 
 from gjax.folding._cube import CubeFold as CubeFold
 from gjax.folding._cube import FixedFold as FixedFold
+from gjax.folding._cube import PointShape as PointShape
 from gjax.folding._cube import RadialShape as RadialShape
 from gjax.folding._cube import cube_bins as cube_bins
 from gjax.folding._cube import fixed_bins as fixed_bins

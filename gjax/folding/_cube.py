@@ -26,6 +26,7 @@ from gjax.folding._radial import bessel_j0, profile_coefficients, separation, sp
 __all__ = [
     "CubeFold",
     "FixedFold",
+    "PointShape",
     "RadialShape",
     "cube_bins",
     "fixed_bins",
@@ -63,6 +64,27 @@ class RadialShape(eqx.Module):
     is_spread: bool = eqx.field(static=True, default=False)
 
 
+class PointShape(eqx.Module):
+    """What one point source needs to be drawn on the pixels of a cutout: nothing of its profile changes.
+
+    Parameters
+    ----------
+    vectors
+        ICRS unit vectors of the pixels around the source, shape (pixels, 3).
+    psf
+        Spline coefficients of PSF and pixel, shape (radii, energies) [deg-2].
+    step
+        Distance of the radii [deg], shared by all sources and datasets.
+    is_spread
+        True where datasets lie on several devices.
+    """
+
+    vectors: Array
+    psf: Array
+    step: Array
+    is_spread: bool = eqx.field(static=True, default=False)
+
+
 class CubeFold(eqx.Module):
     """What one source that may change needs of one dataset.
 
@@ -85,7 +107,7 @@ class CubeFold(eqx.Module):
         True where the PSF belongs to reconstructed energies and acts after the energy dispersion.
     """
 
-    shape: RadialShape | GridShape
+    shape: RadialShape | PointShape | GridShape
     weights: Array
     response: Array
     pixel: Array
@@ -116,6 +138,8 @@ class FixedFold(eqx.Module):
 def _is_own(fold: CubeFold | FixedFold) -> Any:
     """Return True at the leaves that every dataset has for itself."""
     own = jax.tree_util.tree_map(lambda _: True, fold)
+    if isinstance(fold, CubeFold) and isinstance(fold.shape, PointShape):
+        return eqx.tree_at(lambda f: f.shape.step, own, False)
     if isinstance(fold, CubeFold) and isinstance(fold.shape, RadialShape):
         return eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), own, (False, False, False))
     return own
@@ -165,14 +189,16 @@ def over_datasets(function: Callable[..., Array], fold: CubeFold | FixedFold, *o
     return out.reshape(size, *out.shape[2:])
 
 
-def _coefficients(shape: RadialShape, spatial: Any) -> Array:
+def _coefficients(shape: RadialShape | PointShape, spatial: Any) -> Array:
     """Return spline coefficients of the source's profile behind PSF and pixel, shape (radii, energies)."""
+    if isinstance(shape, PointShape):
+        return shape.psf
     radii, weights = spatial.radial_nodes()
     # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
     return profile_coefficients(shape.psf, bessel_j0(shape.wavenumber[:, None] * radii) @ weights, shape.basis)
 
 
-def source_image(shape: RadialShape | GridShape, spatial: Any) -> Array:
+def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> Array:
     """Return a source on the pixels of its cutout, shape (pixels, energies of the PSF).
 
     For symmetric sources it is a density [deg-2], for others the fraction of the photons per pixel.
@@ -265,7 +291,7 @@ def cube_bins(
         How many derivatives are right: fewer cost less. None for all.
     """
     place, axes = jnp.zeros(0, flux.dtype), None
-    if isinstance(fold.shape, RadialShape):
+    if not isinstance(fold.shape, GridShape):
         centre = spatial.unit_vector("icrs")
         axes = _axes(jax.lax.stop_gradient(centre))
         place = axes[:2] @ centre

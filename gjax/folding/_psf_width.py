@@ -35,7 +35,7 @@ def of_width(shape: Any, width: Array | None) -> Any:
     Parameters
     ----------
     shape
-        `RadialShape` or `GridShape` with transforms for every one of `PSF_WIDTHS`.
+        `RadialShape`, `PointShape` or `GridShape` with tables for every one of `PSF_WIDTHS`.
     width
         Factor on the width; None where the shape has one PSF.
     """

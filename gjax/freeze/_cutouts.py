@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from gjax.folding import GridShape, RadialShape, wave_numbers
+from gjax.folding import GridShape, PointShape, RadialShape, wave_numbers
 from gjax.freeze._cubes import CubeArrays
 from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transform, radial_grid
 from gjax.models._pixels import PixelNodes
 
-__all__ = ["MARGIN", "box_of", "grid_for", "grid_shape", "pixels_around", "radial_reach", "radial_shape"]
+__all__ = ["MARGIN", "box_of", "grid_for", "grid_shape", "pixels_around", "point_of", "radial_reach", "radial_shape"]
 
 #: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
 MARGIN = 0.1
@@ -70,6 +70,12 @@ def radial_shape(
         "step": np.asarray(grid.step),
     }
     return RadialShape(**fields)
+
+
+def point_of(shape: RadialShape) -> PointShape:
+    """Return the shape of a point: the profile, which is that of PSF and pixel, is worked out once."""
+    psf: Any = np.swapaxes(shape.psf @ shape.basis.T, -1, -2)
+    return PointShape(vectors=shape.vectors, psf=psf, step=shape.step)
 
 
 def _transforms(psf: tuple[np.ndarray, np.ndarray, bool], wavenumber: np.ndarray, widths: np.ndarray | None) -> Any:

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from gjax.folding import RadialShape, fold_axes
+from gjax.folding import PointShape, RadialShape, fold_axes
 from gjax.freeze._temporal import temporal_axes
 from gjax.likelihood import AbstractCubes, Problem
 
@@ -133,10 +133,10 @@ def spread_problem(problem: Problem, devices: Sequence[Any]) -> Problem:
         return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
 
     def spread(node: Any) -> Any:
-        return dataclasses.replace(node, is_spread=True) if isinstance(node, RadialShape) else node
+        return dataclasses.replace(node, is_spread=True) if isinstance(node, RadialShape | PointShape) else node
 
     larger = _grown(problem, len(devices))
-    larger = jax.tree_util.tree_map(spread, larger, is_leaf=lambda node: isinstance(node, RadialShape))
+    larger = jax.tree_util.tree_map(spread, larger, is_leaf=lambda node: isinstance(node, RadialShape | PointShape))
     return jax.tree_util.tree_map(
         lambda leaf, axis: jax.device_put(leaf, sharding(axis)), larger, _dataset_axes(larger)
     )

@@ -19,6 +19,7 @@ from gjax.freeze._cutouts import (
     grid_for,
     grid_shape,
     pixels_around,
+    point_of,
     radial_reach,
     radial_shape,
 )
@@ -216,7 +217,7 @@ def make_folds(
             cuts = _drawn(models, shapes, cuts)
             stacked, positions = stack_fixed(cuts, ladder)
         else:
-            shared = ("wavenumber", "basis", "step") if method != "grid" else ()
+            shared = {"point": ("step",), "radial": ("wavenumber", "basis", "step")}.get(method, ())
             stacked, positions = stack_folds(shapes, cuts, ladder, shared)
         folds.append(jax.device_put(stacked))
         reached.append(positions)
@@ -250,7 +251,10 @@ def drawn_shapes(
         Factors on the width of the PSF that it is transformed for; None for the PSF as it is.
     """
     is_radial = method in ("point", "radial") or (method == "fixed" and _is_symmetric(models[0].spatial_model))
-    return (_radial if is_radial else _grid)(models, datasets, cubes, refine, widths)
+    if not is_radial:
+        return _grid(models, datasets, cubes, refine, widths)
+    shapes, cuts = _radial(models, datasets, cubes, refine, widths)
+    return ([[point_of(shape) for shape in row] for row in shapes] if method == "point" else shapes), cuts
 
 
 def draw_sources(models: list[SkyModel], datasets: list[Any], cubes: list[CubeArrays]) -> list[list[Cutout]]:

@@ -169,10 +169,14 @@ class Likelihood:
 
     def padded(self, x: Any) -> Array:
         """Return a free vector with the spare places that compiled functions expect."""
-        x = jnp.asarray(x, dtype=jnp.result_type(float))
+        x = x if isinstance(x, jax.core.Tracer) else np.asarray(x)
         if x.shape != (len(self.free_names),):
             raise ValueError(f"x: expected shape ({len(self.free_names)},) for {self.free_names}, got {x.shape}")
-        return jnp.concatenate([x, jnp.zeros(self.problem.index.shape[0] - x.shape[0], x.dtype)])
+        room = self.problem.index.shape[0] - x.shape[0]
+        if isinstance(x, jax.core.Tracer):
+            return jnp.pad(x.astype(jnp.result_type(float)), (0, room))
+        # outside of traces every operation of JAX takes as long as a tenth of a statistic
+        return jax.device_put(np.pad(x, (0, room)).astype(jnp.result_type(float)))
 
     def statistic(self, x: Any) -> Array:
         """Return the fit statistic (-2 ln L up to a constant of the data, plus -2 ln prior) at a free vector.

@@ -17,7 +17,7 @@ from jax import Array
 from gjax.folding import (
     CubeFold,
     FixedFold,
-    RadialShape,
+    GridShape,
     cube_bins,
     fixed_bins,
     fold_axes,
@@ -235,7 +235,7 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
 def _changes(spatial: Any, folds: CubeFold) -> Any:
     """Return True at the leaves of a spatial model that a fit may change; but for the position of a symmetric one."""
     changes = changing(spatial)
-    if not isinstance(folds.shape, RadialShape):
+    if isinstance(folds.shape, GridShape):
         return changes
     # neither position nor ellipticity has a part in the profile of a symmetric model
     apart = [name for name in ("lon_0", "lat_0", "e", "phi") if hasattr(spatial, name)]
