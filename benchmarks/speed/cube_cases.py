@@ -68,7 +68,7 @@ FILES = {"fermi_gc_3d": "fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "hawc": "hawc/DL4
 CUBES = (*RECIPES, *FILES)
 
 #: Numbers of simulated cubes: those of a quick run, of Gammapy, and of gjax.
-SIMULATED = {"quick": (1, 2), "gammapy": (1, 2, 4, 8), "gjax": (1, 2, 4, 8, 16)}
+SIMULATED = {"quick": (1, 2), "gammapy": (1, 2, 4, 8), "gjax": (1, 2, 4, 8, 16, 64, 512)}
 
 PER_TEV = "TeV-1 s-1 cm-2"
 SHAPES = {"point": "PointSpatialModel", "gauss": "GaussianSpatialModel"}
@@ -131,17 +131,23 @@ def _cta() -> list[dict[str, Any]]:
     rows = [*point(2.3, 2.8e-12), ["lambda_", 0.02, "TeV-1", 0.01, False], ["alpha", 1.0, "", 0.0, True]]
     here = {"lon": -0.05, "lat": -0.05, "frame": "galactic"}
     one, gauss = (source("gc", "ecpl", rows, **here, **more) for more in ({}, {"sigma": 0.05}))
+    other = source("g09", "pl", point(2.4, 8e-13), 0.87, 0.08, frame="galactic")
+    both = [one, other, background("stacked", norm=1.3, tilt=True)]
     runs = [background(f"obs-{number}") for number in RECIPES["cta_1dc_gc_3d"]["obs_ids"]]
     return [
         {"key": "stacked point", "group": "stacked", "models": [one, background("stacked", norm=1.3)]},
         {"key": "stacked gauss", "group": "stacked", "models": [gauss, background("stacked", norm=1.3)], "full": True},
+        {"key": "stacked two points", "group": "stacked", "models": both, "full": True},
         {"key": "joint point", "group": "joint", "models": [one, *runs], "full": True},
     ]
 
 
 def _fermi() -> list[dict[str, Any]]:
     one = source("gc", "pl", point(2.7, 5.8e-7, 0.02), 359.95, -0.04, frame="galactic")
-    return [{"key": "point", "group": "files", "models": [one, background("fermi")]}]
+    return [
+        {"key": "point", "group": "files", "models": [one, background("fermi")]},
+        {"key": "catalogue", "group": "sky only", "models": "catalogue.yaml", "full": True},
+    ]
 
 
 def _hawc() -> list[dict[str, Any]]:
@@ -168,8 +174,8 @@ def _simulated() -> list[dict[str, Any]]:
 def fits_of(case: str, *, quick: bool = False, side: str = "gjax") -> list[dict[str, Any]]:
     """Return the fits of a case; the first is what a cold process does.
 
-    Each has a ``key``, the ``group`` of datasets and the ``models``; some are left out of quick runs, and those that
-    take Gammapy too long are done by gjax only.
+    Each has a ``key``, the ``group`` of datasets and the ``models``, or the name of a prepared file of models. Some are
+    left out of quick runs, and those that take Gammapy too long are done by gjax only.
     """
     made = {"crab_3d": _crab, "cta_1dc_gc_3d": _cta, "fermi_gc_3d": _fermi, "hawc": _hawc, "joint_scaling": _simulated}
     return [

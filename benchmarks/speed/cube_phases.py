@@ -52,8 +52,10 @@ def prepared(clock: Clock, arguments: Namespace, package: Any) -> dict[str, list
 
 def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str, Any], datasets: list[Any]) -> None:
     """Time freezing and fitting; in a warm process the statistic, its derivatives and the covariance as well."""
-    repeats, key = repeats_of(arguments), fit["key"]
-    problem = clock.call(f"freeze {key}", lambda: package.freeze(datasets, fit["models"]), min(repeats, 2))
+    repeats, key, models = repeats_of(arguments), fit["key"], fit["models"]
+    if isinstance(models, str):
+        models = os.path.join(arguments.inputs, models)
+    problem = clock.call(f"freeze {key}", lambda: package.freeze(datasets, models), min(repeats, 2))
     start = package.stat_start(problem)
     slow = package.NAME == "gammapy"
     result = clock.call(f"fit {key}", lambda: package.fit(problem), min(repeats, 1 if arguments.quick else 3))
@@ -62,8 +64,8 @@ def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str,
     clock.fits[key] = {"stat_start": start, **package.summary(problem, result)}
     if arguments.mode == "cold":
         return
-    target = fit["models"][0]
-    for name in ("index", "alpha", "lon_0"):
+    target = None if isinstance(models, str) else models[0]
+    for name in ("index", "alpha", "lon_0") if target else ():
         if any(row[0] == name and not row[4] for row in target["parameters"]):
             moved = package.statistic(problem, target["name"], name)
             kind = "position" if name == "lon_0" else "spectrum"
@@ -85,7 +87,7 @@ def run_case(clock: Clock, arguments: Namespace, package: Any) -> None:
     case = arguments.case
     if case in FILES:
         read = clock.call("read", lambda: package.read_files(FILES[case]), repeats_of(arguments))
-        groups = {"files": read}
+        groups = {"files": read, "sky only": [package.without_background(cube) for cube in read]}
     elif arguments.inputs:
         groups = prepared(clock, arguments, package)
     else:

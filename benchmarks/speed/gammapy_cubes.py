@@ -160,11 +160,16 @@ class Problem:
     """Datasets, and their models as they are at the start of a fit."""
 
     datasets: Datasets
-    models: list[dict[str, Any]]
+    models: Any
 
     def reset(self, *, own_steps: bool = True) -> Datasets:
         """Attach new models: those of a fit keep scales; ``own_steps`` False leaves first steps to MINUIT."""
-        self.datasets.models = [new_model(entry, own_steps=own_steps) for entry in self.models]
+        is_file = isinstance(self.models, str)
+        self.datasets.models = (
+            library.Models.read(self.models)
+            if is_file
+            else [new_model(entry, own_steps=own_steps) for entry in self.models]
+        )
         return self.datasets
 
     def place(self, fit: dict[str, Any]) -> None:
@@ -189,7 +194,13 @@ def new_model(entry: dict[str, Any], *, own_steps: bool = True) -> Any:
     return library.FoVBackgroundModel(spectral_model=spectral, dataset_name=name, name=entry["name"])
 
 
-def freeze(datasets: Sequence[MapDataset], models: list[dict[str, Any]]) -> Problem:
+def without_background(cube: MapDataset) -> MapDataset:
+    """Return a cube that sky models alone describe."""
+    parts = {name: getattr(cube, name) for name in ("counts", "exposure", "psf", "edisp", "mask_safe", "gti")}
+    return MapDataset(name=cube.name, **parts)
+
+
+def freeze(datasets: Sequence[MapDataset], models: Any) -> Problem:
     """Attach models and evaluate the statistic once, which looks up the responses."""
     problem = Problem(Datasets(list(datasets)), models)
     problem.reset().stat_sum()

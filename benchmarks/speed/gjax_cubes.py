@@ -18,7 +18,7 @@ from gjax.datasets import Datasets, MapDataset
 from gjax.estimators import ExcessMapEstimator, TSMapEstimator
 from gjax.likelihood import hessian
 from gjax.likelihood import statistic as statistic_of_problem
-from gjax.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
+from gjax.models import Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
 
 __all__ = [
     "NAME",
@@ -41,6 +41,7 @@ __all__ = [
     "ts_map",
     "value_and_gradient",
     "versions",
+    "without_background",
     "write",
 ]
 
@@ -125,9 +126,16 @@ def read_simulated(folder: str) -> list[MapDataset]:
 # ---- likelihood ----
 
 
-def freeze(datasets: Sequence[Any], models: list[dict[str, Any]]) -> gjax.Likelihood:
-    """Build the likelihood."""
-    return gjax.Likelihood(list(datasets), cube_inputs.cube_models(models))
+def without_background(cube: MapDataset) -> MapDataset:
+    """Return a cube that sky models alone describe."""
+    return cube.copy(name=cube.name, background=None)
+
+
+def freeze(datasets: Sequence[Any], models: Any) -> gjax.Likelihood:
+    """Build the likelihood, with models as they are written in `cube_cases`, or of a file."""
+    return gjax.Likelihood(
+        list(datasets), Models.read(models) if isinstance(models, str) else cube_inputs.cube_models(models)
+    )
 
 
 def stat_start(problem: gjax.Likelihood) -> float:
@@ -154,12 +162,10 @@ def summary(problem: gjax.Likelihood, result: Any) -> dict[str, Any]:
 def statistic(problem: gjax.Likelihood, source: str, name: str) -> Callable[[], Any]:
     """Return a function that evaluates the statistic with another value of a parameter of a source each time."""
     path = f"{source}.{cube_inputs.part_of(name)}.{name}"
-    place, x, count = problem.free_names.index(path), problem.x0, iter(range(10**9))
-
-    def call() -> Any:
-        return problem.statistic(x.at[place].multiply(1 + 1e-7 * next(count))).block_until_ready()
-
-    return call
+    x = np.asarray(problem.x0)
+    step = np.where(np.arange(len(x)) == problem.free_names.index(path), 1e-7, 0.0) * x
+    count = iter(range(10**9))
+    return lambda: problem.statistic(x + step * next(count)).block_until_ready()
 
 
 def _at_best(function: Any, result: Any) -> Callable[[], Any]:
@@ -169,7 +175,7 @@ def _at_best(function: Any, result: Any) -> Callable[[], Any]:
 
 def value_and_gradient(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
     """Return a function that evaluates the statistic and all its derivatives."""
-    return _at_best(jax.value_and_grad(statistic_of_problem, argnums=1), result)
+    return _at_best(lambda p, x: jax.value_and_grad(lambda x: statistic_of_problem(p, x, 1))(x), result)
 
 
 def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:

@@ -20,7 +20,21 @@ __all__ = [
     "split_at",
 ]
 
-_NODES, _WEIGHTS = (0.5 * (a + b) for a, b in zip(np.polynomial.legendre.leggauss(8), (1.0, 0.0)))
+# Gauss-Legendre nodes and weights on 0 to 1 (Abramowitz & Stegun, table 25.4); to import them costs 60 ms
+_HALF = np.array([0.18343464249564978, 0.525532409916329, 0.7966664774136267, 0.9602898564975362])
+_NODES = 0.5 + 0.5 * np.concatenate([-_HALF[::-1], _HALF])
+_WEIGHTS = 0.5 * np.array(
+    [
+        0.10122853629037706,
+        0.22238103445337443,
+        0.3137066458778869,
+        0.36268378337836166,
+        0.36268378337836166,
+        0.3137066458778869,
+        0.22238103445337443,
+        0.10122853629037706,
+    ]
+)
 
 
 def _exp_moment(x: Array, weight: np.ndarray) -> Array:
