@@ -131,44 +131,34 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("method", SHAPES)
-def test_a_stretched_psf_is_a_psf_of_that_width(method):
+def test_a_stretched_psf_is_a_psf_of_that_width():
     true = cube().exposure.geom.axes["energy_true"]
     # PSFs are linear between their radii: fine ones, so that the stretched one bends at as good places
-    rad = MapAxis.from_bounds(0, 0.7, nbin=280, unit="deg", name="rad")
+    rad = MapAxis.from_bounds(0, 0.5, nbin=125, unit="deg", name="rad")
     given, wide = (
         cube().copy(psf=PSFMap.from_gauss(true, rad_axis=rad, sigma=f"{sigma} deg"), name="given")
         for sigma in (0.09, 0.108)
     )
-    model = source(spatial=SHAPES[method], amplitude="1e-11 cm-2 s-1 TeV-1")
-    models = Models([model, InstrumentModel("hess", psf_scale=Parameter(1.2, min=0.7, max=1.4, scale=0.1))])
-    likelihood = gjax.Likelihood(given, models)
-    assert likelihood.folds[0].method == method
-    found = likelihood.npred_signal()["given"].data
-    expected = gjax.Likelihood(wide, model).npred_signal()["given"].data
-    np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
-    assert likelihood.with_values({"psf_scale": 1.0}).stat_sum() == pytest.approx(
-        gjax.Likelihood(given, model).stat_sum(), abs=2e-3
-    )
+    sources = [source(name, spatial=shape, amplitude="1e-11 cm-2 s-1 TeV-1") for name, shape in SHAPES.items()]
+    instrument = InstrumentModel("hess", psf_scale=Parameter(1.2, min=0.7, max=1.4, scale=0.1))
+    likelihood = gjax.Likelihood(given, Models([*sources, instrument]))
+    assert [folds.method for folds in likelihood.folds] == list(SHAPES)
+    plain = gjax.Likelihood(wide, Models(sources))
+    for name in SHAPES:
+        found, expected = (one.npred_signal(source=name)["given"].data for one in (likelihood, plain))
+        np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
 
-def test_the_width_of_the_psf_in_a_fit_of_a_source_that_is_fixed():
-    """Nothing of the shape is free, and yet it must not be folded once."""
-    model = source(amplitude="1e-11 cm-2 s-1 TeV-1")
+def test_a_source_that_is_fixed_is_not_folded_once_where_the_psf_may_change():
     names = ["wide", "narrow"]
-    width = Parameter([1.0, 1.0], axes={"dataset": names}, min=0.7, max=1.4, prior=GaussianPrior(1.0, 0.2), scale=0.1)
+    width = Parameter([1.2, 0.8], axes={"dataset": names}, min=0.7, max=1.4, prior=GaussianPrior(1.0, 0.2), scale=0.1)
     datasets = [cube(name, seed) for seed, name in enumerate(names)]
-    likelihood = gjax.Likelihood(datasets, Models([model, InstrumentModel("hess", psf_scale=width)]))
+    models = Models([source(amplitude="1e-11 cm-2 s-1 TeV-1"), InstrumentModel("hess", psf_scale=width)])
+    likelihood = gjax.Likelihood(datasets, models)
     assert likelihood.folds[0].method == "point"
-    drawn = likelihood.with_values({"*wide]": 1.25, "*narrow]": 0.8}).simulate(jax.random.key(3))
-    result = drawn.with_values({"psf_scale": 1.0}).fit()
-    assert result.success
-    for name, truth in zip(names, (1.25, 0.8)):
-        value, error = result[f"hess.psf_scale[dataset-{name}]"]
-        assert abs(value - truth) < 3.5 * error
-        assert error < 0.1
-    x = np.asarray(result.likelihood.x0) + 0.05
+    x = np.asarray(likelihood.x0)
     step = 1e-4 * np.eye(len(x))
     values = jax.jit(jax.vmap(likelihood.statistic))(np.concatenate([x + step, x - step]))
-    slope = jax.jit(scoring_terms)(likelihood.problem, likelihood.padded(x))[1]
+    slope = np.asarray(jax.jit(scoring_terms)(likelihood.problem, likelihood.padded(x))[1])
+    assert (np.abs(slope[2:4]) > 1).all()
     np.testing.assert_allclose(slope[: len(x)], (values[: len(x)] - values[len(x) :]) / 2e-4, rtol=1e-4, atol=1e-2)
