@@ -1,8 +1,10 @@
 """Cost by photons: exposure as maps, sums over bins, derivatives by place and shape, against the dense cube."""
 
+import jax
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from small_cubes import cube, source
 
 import gjax
 from gjax.datasets import MapDataset
@@ -115,3 +117,18 @@ def test_bins_out_of_reach_count_with_their_background(values):
     total = likelihood.npred()["cube"].data
     assert likelihood.stat_sum() == pytest.approx(dense_deviance(dataset, total), rel=1e-9)
     assert likelihood.by_energy().stat_sum() == pytest.approx(likelihood.stat_sum(), rel=1e-12)
+
+
+def test_single_precision_fits_a_cube_to_a_fiftieth_of_an_error():
+    dataset, source_model = cube(), source(spatial=PointSpatialModel("83.65 deg", "22.0 deg"))
+    double = gjax.Likelihood(dataset, source_model).fit()
+    with jax.enable_x64(False):
+        single = gjax.Likelihood(dataset, source_model).fit()
+        assert single.x.dtype == np.float32
+    assert single.success
+    assert single.free_names == double.free_names
+    for name in double.free_names:
+        value, error = double[name]
+        assert single[name][0] == pytest.approx(value, abs=0.02 * error)
+        assert single[name][1] == pytest.approx(error, rel=0.01)
+    assert single.total_stat == pytest.approx(double.total_stat, abs=0.01)
