@@ -1,7 +1,7 @@
 """Point spread functions of any width: transforms at a few widths, and a polynomial in between.
 
 A PSF that is stretched by s has the transform of the original at s times the wave number. As a function of ln s that is
-smooth, so few widths say all: between them the error is below 1e-4 of the flux.
+smooth, so few widths say all: between 0.7 and 1.4 transforms are within 2.3e-5.
 """
 
 from __future__ import annotations
