@@ -88,7 +88,7 @@ priors = {
     "crab.spectral.B": UniformPrior(1, 1000),
 }
 posterior = gjax.Likelihood(datasets, result.models.with_priors(priors)).sample(
-    jax.random.key(0), result=result, n_chains=2, n_samples=500
+    jax.random.key(0), result=result, n_chains=2, n_warmup=200, n_samples=300
 )
 print(posterior)
 

@@ -20,10 +20,6 @@ from gjax.parameters import ParameterField, parameter
 
 __all__ = ["InverseComptonSpectralModel", "as_photon_fields", "log_scattered_rate", "log_scattered_rates"]
 
-#: The variable of integration is the inverse hyperbolic sine of (ln y - middle) / width: electrons far above the
-#: threshold add little, and get few nodes.
-_WIDTH = 2.0
-
 
 def log_scattered_rate(
     particles: AbstractParticleModel, field: Any, limits: tuple[Array, Array], log_energy: Array
@@ -31,15 +27,16 @@ def log_scattered_rate(
     """Return ln of the photons per energy and time [eV-1 s-1] per unit amplitude, at ln of the energy [TeV].
 
     The variable is y = γ/ε - 1 = (1 - z)/z: both the limit of Thomson and that of Klein and Nishina, where the
-    kernel is narrow in γ, are smooth functions of ln y. Nodes are dense around the electrons that matter, from one
-    e-folding above the threshold in the limit of Thomson, or y = 1, and further and further apart away from there.
+    kernel is narrow in γ, are smooth functions of ln y. The variable of integration is the inverse hyperbolic sine of
+    (ln y - middle) / width: nodes are dense around the electrons that matter, one e-folding above the threshold or at
+    y = 1, and further and further apart where electrons add little.
 
     Parameters
     ----------
     particles
         Electrons.
     field
-        Photon field with ``log_threshold_end``, ``rates`` and ``nodes``.
+        Photon field with ``log_threshold_end``, ``rates``, ``nodes`` and ``width``.
     limits
         ln of the energies [TeV] between which there are electrons.
     log_energy
@@ -67,7 +64,7 @@ def log_scattered_rate(
     def log_function(s: Array) -> Array:
         up = jnp.exp(s)
         down = 1 / up
-        u = middle[..., None] + 0.5 * _WIDTH * (up - down)
+        u = middle[..., None] + 0.5 * field.width * (up - down)
         y = jnp.exp(u)
         log_more = jnp.log1p(y)
         log_gamma = log_epsilon[..., None] + log_more
@@ -77,12 +74,12 @@ def log_scattered_rate(
         return particles.log_shape(log_gamma + LOG_ELECTRON_MASS) + log_epsilon[..., None] + u + log_rate
 
     def place(u: Array) -> Array:
-        return jnp.arcsinh((u - middle) / _WIDTH)
+        return jnp.arcsinh((u - middle) / field.width)
 
     breaks = [place(log_y(at)) for at in particles.log_breaks()]
     whole, piece = field.nodes
     integral = log_integral(log_function, place(low), place(high), piece if breaks else whole, breaks)
-    return integral + math.log(0.5 * _WIDTH)
+    return integral + math.log(0.5 * field.width)
 
 
 def log_scattered_rates(

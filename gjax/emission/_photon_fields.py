@@ -43,6 +43,8 @@ class AbstractPhotonField(AbstractModelPart):
 
     #: Nodes of an integral over electrons, and of each of two pieces where their spectrum has a break.
     nodes: ClassVar[tuple[int, int]] = (24, 20)
+    #: Width in ln(E_e / E - 1) of the electrons that matter: there the nodes are dense.
+    width: ClassVar[float] = 2.0
 
     @abc.abstractmethod
     def log_threshold_end(self, log_threshold: Array) -> Array:
@@ -177,6 +179,7 @@ class TablePhotonField(AbstractPhotonField):
 
     tag: ClassVar[str] = "table-photons"
     nodes: ClassVar[tuple[int, int]] = (48, 32)  # the moments of a table have kinks
+    width: ClassVar[float] = 4.0
     energy: Any = eqx.field(static=True, converter=_numbers("eV", "energy"), metadata={"unit": "eV"})
     density: Any = eqx.field(static=True, converter=_numbers("eV-1 cm-3", "density"), metadata={"unit": "eV-1 cm-3"})
     norm: ParameterField = parameter(1.0, frozen=True)

@@ -28,7 +28,8 @@ _FIRST, _LAST, _POINTS = 1e-10, 1e8, 361
 class _SynchrotronPhotons(eqx.Module):
     """Photon field of the source's own synchrotron radiation."""
 
-    nodes: ClassVar[tuple[int, int]] = (48, 32)
+    nodes: ClassVar[tuple[int, int]] = (36, 24)
+    width: ClassVar[float] = 4.0
     table: MomentTable
 
     def log_threshold_end(self, log_threshold: Array) -> Array:

@@ -122,8 +122,8 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
     """Return compiled functions ``start(keys, problem, whitening)`` and ``draw(states, problem, whitening, n)``.
 
     Both work on all chains; data are arguments, so a second posterior of the same shape compiles nothing. Chains of
-    spectra go side by side. Those of cubes go one after the other: a cube keeps the machine busy by itself, and side by
-    side every chain waits for the longest trajectory.
+    spectra go side by side. Those of cubes, and of spectra that are integrals over particles, go one after the other:
+    these keep the machine busy by themselves, and side by side every chain waits for the longest trajectory.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
         return jax.lax.scan(step, state, None, length=n)
 
     def every(function: Callable[[Any], Any], chains: Any, problem: Problem) -> Any:
-        has_cubes = any(isinstance(bucket, AbstractCubes) for bucket in problem.buckets)
-        return jax.lax.map(function, chains) if has_cubes else jax.vmap(function)(chains)
+        is_busy = any(isinstance(bucket, AbstractCubes) for bucket in problem.buckets) or _has_costly(problem)
+        return jax.lax.map(function, chains) if is_busy else jax.vmap(function)(chains)
 
     def start(keys: Array, problem: Problem, whitening: Whitening) -> Any:
         return every(lambda key: start_one(key, problem, whitening), keys, problem)
@@ -171,3 +171,9 @@ def make_sampler(warmup: int, target_accept: float, max_depth: int) -> tuple[Any
         return every(lambda state: draw_one(state, problem, whitening, n), states, problem)
 
     return jax.jit(start), jax.jit(draw, static_argnums=3)
+
+
+def _has_costly(problem: Problem) -> bool:
+    """Tell whether a spectrum is itself an integral."""
+    parts = jax.tree.leaves(problem, is_leaf=lambda part: getattr(part, "is_costly", False))
+    return any(getattr(part, "is_costly", False) for part in parts)

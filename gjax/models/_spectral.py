@@ -49,6 +49,8 @@ class AbstractSpectralModel(eqx.Module):
     tag: ClassVar[str] = ""
     #: Unit of `evaluate`: a differential flux, or "" for models that multiply others.
     unit: ClassVar[str] = DNDE
+    #: Whether a value is itself an integral: samplers then let chains go one after the other.
+    is_costly: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
