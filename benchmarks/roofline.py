@@ -2,8 +2,9 @@
 
 For every case the operations and bytes of one step of a fit (statistic, gradient, Fisher matrix) and of the Hessian
 are counted in the compiled program; what one core can do is measured by multiplying matrices and by adding vectors.
-The floor is the larger of operations over rate and bytes over bandwidth; bytes are those that every fused kernel
-reads and writes, as if nothing stayed in a cache.
+There are two floors, each the larger of operations over rate and bytes over bandwidth. That of the program counts the
+bytes that every fused kernel reads and writes, as if nothing stayed in a cache; that of the data counts every array of
+the likelihood once, which is the least that an evaluation needs. Observed cases need ``GAMMAPY_DATA``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import gjax
+from benchmarks.parity.cube_inputs import cube_models, fitted, read_runs, reduce_runs, stack
 from benchmarks.scaling import cube, likelihood_of
+from benchmarks.speed.cube_cases import FILES, RECIPES, fits_of
 from benchmarks.speed.environment import machine as describe
+from benchmarks.speed.gjax_cubes import data, read_files
 from gjax.likelihood import hessian, scoring_terms
 
 CASES = {
@@ -33,6 +37,28 @@ CASES = {
         lambda: likelihood_of([cube(f"run-{i}", 1000, 2.0, seed=i) for i in range(8)]),
     ),
 }
+
+
+def observed(case: str, key: str) -> gjax.Likelihood:
+    """Return the likelihood of a fit of `benchmarks.speed`."""
+    fit = next(fit for fit in fits_of(case) if fit["key"] == key)
+    if case in FILES:
+        datasets = read_files(FILES[case])
+    else:
+        recipe = RECIPES[case]
+        runs, scaled = reduce_runs(recipe, read_runs(recipe, data()))
+        datasets = [fitted(recipe, stack(recipe, scaled))] if fit["group"] == "stacked" else runs
+    return gjax.Likelihood(datasets, cube_models(fit["models"]))
+
+
+OBSERVED = {
+    "crab": ("four H.E.S.S. runs stacked, a Gaussian", lambda: observed("crab_3d", "stacked gauss")),
+    "crab-joint": ("four H.E.S.S. runs, a point, norms and tilts", lambda: observed("crab_3d", "joint point")),
+    "cta": ("three CTA runs stacked, two points", lambda: observed("cta_1dc_gc_3d", "stacked two points")),
+    "hawc": ("five HAWC maps, a point and norms", lambda: observed("hawc", "point norms")),
+    "fermi": ("a Fermi-LAT cube, a point", lambda: observed("fermi_gc_3d", "point")),
+}
+ALL = CASES | OBSERVED
 
 
 def seconds(function: Callable[..., Any], *arguments: Any, repeats: int = 15) -> float:
@@ -60,14 +86,15 @@ def rows(names: Sequence[str]) -> list[dict[str, Any]]:
     rate, bandwidth = machine()
     out = []
     for name in names:
-        likelihood = CASES[name][1]()
+        likelihood = ALL[name][1]()
+        needed = sum(leaf.nbytes for leaf in jax.tree_util.tree_leaves(likelihood.problem))
         arguments = likelihood.problem, likelihood.start
         for what, function in (("step", scoring_terms), ("Hessian", hessian)):
             program = jax.jit(function).lower(*arguments).compile()
             cost = program.cost_analysis()
             operations, moved = cost["flops"], cost["bytes accessed"]
             special = cost.get("transcendentals", 0.0)
-            floor = max(operations / rate, moved / bandwidth)
+            floor, least = (max(operations / rate, size / bandwidth) for size in (moved, needed))
             taken = seconds(program, *arguments)
             out.append(
                 {
@@ -76,9 +103,12 @@ def rows(names: Sequence[str]) -> list[dict[str, Any]]:
                     "operations": operations,
                     "transcendentals": special,
                     "bytes": moved,
+                    "bytes_of_data": needed,
                     "floor_ms": 1e3 * floor,
+                    "floor_of_data_ms": 1e3 * least,
                     "ms": 1e3 * taken,
                     "ratio": taken / floor,
+                    "ratio_to_data": taken / least,
                 }
             )
     return [{"rate": rate, "bandwidth": bandwidth, "cores": os.cpu_count()}, *out]
@@ -87,20 +117,24 @@ def rows(names: Sequence[str]) -> list[dict[str, Any]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.roofline", description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(ALL))
     parser.add_argument("--json", metavar="OUT", help="also write the rows to this file")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.cases if name not in CASES]
+    unknown = [name for name in options.cases if name not in ALL]
     if unknown:
-        parser.error(f"unknown case {unknown[0]!r}; there are: {', '.join(CASES)}")
+        parser.error(f"unknown case {unknown[0]!r}; there are: {', '.join(ALL)}")
     gjax.enable_x64()
-    top, *found = rows(options.cases or list(CASES))
+    top, *found = rows(options.cases or list(ALL if "GAMMAPY_DATA" in os.environ else CASES))
     print(f"{top['rate'] / 1e9:.1f} Gflop/s, {top['bandwidth'] / 1e9:.1f} GB/s on {top['cores']} cores")
-    print(f"{'case':<10}{'program':<10}{'Mflop':>9}{'MB':>9}{'floor ms':>10}{'ms':>9}{'ratio':>8}")
+    print(
+        f"{'case':<12}{'program':<9}{'Mflop':>9}{'MB':>9}{'data MB':>9}"
+        f"{'ms':>9}{'floor ms':>10}{'ratio':>7}{'of data':>10}{'ratio':>7}"
+    )
     for row in found:
         print(
-            f"{row['case']:<10}{row['program']:<10}{row['operations'] / 1e6:9.2f}{row['bytes'] / 1e6:9.2f}"
-            f"{row['floor_ms']:10.2f}{row['ms']:9.2f}{row['ratio']:8.1f}"
+            f"{row['case']:<12}{row['program']:<9}{row['operations'] / 1e6:9.2f}{row['bytes'] / 1e6:9.2f}"
+            f"{row['bytes_of_data'] / 1e6:9.2f}{row['ms']:9.2f}{row['floor_ms']:10.2f}{row['ratio']:7.1f}"
+            f"{row['floor_of_data_ms']:10.2f}{row['ratio_to_data']:7.1f}"
         )
     if options.json:
         Path(options.json).write_text(json.dumps({"machine": describe(), "top": top, "rows": found}, indent=1))
