@@ -20,7 +20,9 @@ from astropy.coordinates import SkyCoord
 from tqdm import tqdm
 
 from benchmarks.parity.inputs import InputError, Inputs
+from benchmarks.parity.model_derivatives import compare_derivatives
 from benchmarks.parity.model_draws import SPATIAL, SpectralCase, spectral_cases
+from benchmarks.parity.model_files import compare_files
 from benchmarks.parity.report import Report
 from benchmarks.parity.temporal_models import compare_temporal
 from benchmarks.speed.environment import gammapy_python
@@ -96,8 +98,10 @@ def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
         with np.load(folder / "answers.npz") as found:
             answers = {key: found[key] for key in found.files}
         compare_temporal(report, python, folder, rng, number)
+        compare_files(report, python, inputs.data, folder, rng)
     for key, models in tqdm(drawn.items(), desc="gjax", disable=None):
         compare(report, key, models, answers)
+        compare_derivatives(report, key, models)
     for key, task_of_shape in shapes.items():
         compare_shape(report, key, task_of_shape, answers[f"{key}/value"])
 
