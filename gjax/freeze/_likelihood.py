@@ -21,7 +21,7 @@ from gjax.freeze._devices import replicated, spread_problem
 from gjax.freeze._folding_errors import folding_errors
 from gjax.freeze._folds import GroupFolds, off_the_map
 from gjax.freeze._images import cube_backgrounds, cube_signals
-from gjax.freeze._models import build_problem, source_kinds
+from gjax.freeze._models import Built, build_problem, source_kinds
 from gjax.freeze._posterior import Posterior
 from gjax.freeze._result import FitResult, fit_result
 from gjax.freeze._sampling import sample_posterior
@@ -83,7 +83,7 @@ class Likelihood:
         self.models = models if isinstance(models, Models) else Models(models)
         self.table = self.models.parameter_table
         self.devices: tuple[Any, ...] = () if _from is None else _from.devices
-        self._known: tuple[GroupFolds | None, ...] = () if _from is None or not self.frozen.cubes else _from.folds
+        self._known: Built | None = None if _from is None or not self.frozen.cubes else _from._built
         is_new = _from is None or not set(self.models.names) <= set(_from.models.names)
         # a result carries a likelihood that is often asked for its table only: its arrays are made when needed
         if is_new or self.frozen.cubes:
@@ -95,21 +95,24 @@ class Likelihood:
                 log.warning("single precision: expect fits good to 1e-2 sigma; call gjax.enable_x64() for more")
 
     @functools.cached_property
-    def _built(self) -> tuple[Problem, tuple[GroupFolds | None, ...]]:
+    def _built(self) -> Built:
         # perhaps asked for first inside a function that JAX traces: the arrays are kept, so they must be arrays
         with jax.ensure_compile_time_eval():
-            problem, _, folds = build_problem(self.models, self.datasets, self.frozen, self._known)
-            return spread_problem(problem, self.devices) if self.devices else problem, folds
+            built = build_problem(self.models, self.datasets, self.frozen, self._known)
+            self._known = None
+            if not self.devices:
+                return built
+            return dataclasses.replace(built, problem=spread_problem(built.problem, self.devices))
 
     @property
     def problem(self) -> Problem:
         """The arrays that the compiled functions see."""
-        return self._built[0]
+        return self._built.problem
 
     @property
     def folds(self) -> tuple[GroupFolds | None, ...]:
         """What each group of sources needs of cubes; None for one that acts on none."""
-        return self._built[1]
+        return self._built.folds
 
     def __repr__(self) -> str:
         return self._summary({})
@@ -205,7 +208,7 @@ class Likelihood:
         Fits need one sum; whoever tells energies apart needs one each.
         """
         likelihood = copy.copy(self)
-        likelihood._known = self.folds if self.frozen.cubes else ()
+        likelihood._known = self._built if self.frozen.cubes else None
         likelihood.frozen = dataclasses.replace(self.frozen, by_energy=True)
         likelihood.__dict__.pop("_built", None)
         return likelihood
@@ -217,7 +220,7 @@ class Likelihood:
         into bins.
         """
         likelihood = copy.copy(self)
-        likelihood._known = ()
+        likelihood._known = None
         cubes = {i: dataclasses.replace(cube, every_bin=True, events=None) for i, cube in self.frozen.cubes.items()}
         likelihood.frozen = dataclasses.replace(self.frozen, cubes=cubes)
         if cubes:
@@ -242,7 +245,7 @@ class Likelihood:
         for name in methods:
             self.locate(name)
         likelihood = copy.copy(self)
-        likelihood._known = ()
+        likelihood._known = None
         likelihood.frozen = dataclasses.replace(self.frozen, folding=dict(methods))
         likelihood.__dict__.pop("_built", None)
         _ = likelihood._built
@@ -268,7 +271,7 @@ class Likelihood:
         likelihood.devices = tuple(jax.devices() if devices is None else devices)
         if not likelihood.devices:
             raise ValueError("devices: expected at least one")
-        likelihood._known = self.folds if self.frozen.cubes else ()
+        likelihood._known = self._built if self.frozen.cubes else None
         likelihood.__dict__.pop("_built", None)
         return likelihood
 

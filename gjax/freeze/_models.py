@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,9 +20,39 @@ from gjax.freeze._instruments import instrument_groups, instruments_of, is_stret
 from gjax.freeze._temporal import temporal_factors
 from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
 from gjax.models import Models, SkyModel, TemplateNPredModel, applies_to
-from gjax.parameters import ParameterTable
 
-__all__ = ["build_problem", "free_index", "source_kinds"]
+__all__ = ["Built", "build_problem", "free_index", "source_kinds"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A problem, and what of it serves other values of the same models.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    folds
+        Per group of sources its folds; None for sources that act on no cube.
+    frozen
+        The datasets that all was made of.
+    reached
+        Pixels of every cube that sources may reach, by position; None where every bin is kept.
+    bins
+        The bins of every cube by position.
+    buckets
+        The data, with these bins.
+    placed
+        Per group of sources its folds for these bins.
+    """
+
+    problem: Problem
+    folds: tuple[GroupFolds | None, ...]
+    frozen: FrozenDatasets
+    reached: Mapping[int, np.ndarray | None]
+    bins: Mapping[int, CubeBins]
+    buckets: tuple[AbstractBucket, ...]
+    placed: tuple[Any, ...]
 
 
 def free_index(free: np.ndarray) -> np.ndarray:
@@ -72,11 +103,11 @@ def _group(
     return SourceGroup(spectral, spatial, applies, placed, temporal_factors(found, datasets, frozen))
 
 
-def _bins(
+def _reached(
     models: Models, names: Sequence[str], frozen: FrozenDatasets, folds: Sequence[GroupFolds | None]
-) -> dict[int, CubeBins]:
-    """Return the bins of every cube: one by one where a source may be seen, summed elsewhere."""
-    out = {}
+) -> dict[int, np.ndarray | None]:
+    """Return the pixels of every cube that sources may reach; None where every bin is kept."""
+    out: dict[int, np.ndarray | None] = {}
     for number, members in enumerate(frozen.members):
         every = keeps_all_bins(list(models), members, names)
         for d, i in enumerate(members):
@@ -88,8 +119,17 @@ def _bins(
                 for s, row in enumerate(cuts or []):
                     if made is not None and applies_to(made.models[s], names[i]):
                         reached[row[d].pixels[row[d].pixels >= 0]] = True
-            out[i] = cube_bins(frozen.cubes[i], None if every else reached)
+            out[i] = None if every else reached
     return out
+
+
+def _serves(known: Mapping[int, np.ndarray | None], reached: Mapping[int, np.ndarray | None]) -> bool:
+    """Tell whether sources reach the same pixels of all cubes."""
+    return all(_is_equal(known.get(i), pixels) for i, pixels in reached.items())
+
+
+def _is_equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 def _buckets(frozen: FrozenDatasets, bins: Mapping[int, CubeBins]) -> tuple[AbstractBucket, ...]:
@@ -99,19 +139,16 @@ def _buckets(frozen: FrozenDatasets, bins: Mapping[int, CubeBins]) -> tuple[Abst
     )
 
 
-def build_problem(
-    models: Models, datasets: Sequence[Any], frozen: FrozenDatasets, known: Sequence[GroupFolds | None] = ()
-) -> tuple[Problem, ParameterTable, tuple[GroupFolds | None, ...]]:
-    """Return the problem of models on frozen datasets, its parameter table, and per group of sources its folds.
-
-    Sources that act on no cube have none.
+def build_problem(models: Models, datasets: Sequence[Any], frozen: FrozenDatasets, known: Built | None = None) -> Built:
+    """Return the problem of models on frozen datasets.
 
     Parameters
     ----------
     models, datasets, frozen
         What to join.
     known
-        Folds made before, used again where the sources are the same and still near.
+        What was built before: folds are used again where the sources are the same and still near, the data where
+        sources reach the same pixels.
 
     Raises
     ------
@@ -130,14 +167,20 @@ def build_problem(
         made, members = None, [model for model, _ in found]
         if any(applies_to(model, names[i]) for model in members for i in frozen.cubes):
             near = functools.partial(is_near, models=members, wanted=frozen.folding, stretched=stretched)
-            old = [fold for fold in known if fold is not None and near(fold)]
+            old = [fold for fold in (known.folds if known else ()) if fold is not None and near(fold)]
             made = old[0] if old else make_folds(members, list(datasets), frozen, stretched=stretched)
         folds.append(made)
-    bins = _bins(models, names, frozen, folds)
-    buckets = _buckets(frozen, bins)
+    reached = _reached(models, names, frozen, folds)
+    same = known if known and known.frozen is frozen and _serves(known.reached, reached) else None
+    bins = same.bins if same else {i: cube_bins(frozen.cubes[i], pixels) for i, pixels in reached.items()}
+    buckets = same.buckets if same else jax.device_put(_buckets(frozen, bins))
     widths = [bucket.energy_bin.shape[1] if isinstance(bucket, AbstractCubes) else 0 for bucket in buckets]
     none = tuple(None for _ in frozen.members)
-    placed = [none if made is None else place_folds(made, bins, widths, frozen) for made in folds]
+    kept = {id(made): at for made, at in zip(same.folds, same.placed)} if same else {}
+    placed = [
+        kept[id(made)] if id(made) in kept else none if made is None else place_folds(made, bins, widths, frozen)
+        for made in folds
+    ]
     groups = [_group(found, datasets, frozen, made, at) for found, made, at in zip(kinds, folds, placed)]
     index: Any = free_index(table.free)
     instruments = instrument_groups(found_instruments, frozen, buckets)
@@ -158,4 +201,4 @@ def build_problem(
     )
     # one transfer of everything: converting array by array compiles a program for each shape
     problem: Problem = jax.device_put(host)
-    return problem, table, tuple(folds)
+    return Built(problem, tuple(folds), frozen, reached, bins, buckets, tuple(placed))

@@ -146,6 +146,9 @@ def test_a_source_that_does_not_move_is_folded_again_where_it_is_put(dataset):
     assert likelihood.with_values({"amplitude": 1e-11}).folds[0] is likelihood.folds[0]
     moved = likelihood.with_values({"source.spatial.lat_0": LAT + 0.3})
     assert moved.folds[0] is not likelihood.folds[0]
+    # the data are put into bins again only where sources reach other pixels
+    assert likelihood.with_values({"amplitude": 1e-11})._built.buckets is likelihood._built.buckets
+    assert moved._built.buckets is not likelihood._built.buckets
     peak = np.unravel_index(moved.npred_signal()["cube"].data[0].argmax(), dataset.counts.data.shape[1:])
     sky = dataset.counts.geom.wcs.pixel_to_world(peak[1], peak[0])
     assert abs(sky.dec.deg - LAT - 0.3) < 0.03
