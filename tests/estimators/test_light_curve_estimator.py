@@ -11,7 +11,8 @@ from gjax.datasets import FluxPoints, FluxPointsDataset
 from gjax.errors import FitError
 from gjax.estimators import FluxPointsEstimator, LightCurveEstimator
 from gjax.estimators._time_intervals import place_datasets
-from gjax.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
+from gjax.models import InstrumentModel, PointSpatialModel, PowerLawSpectralModel, SkyModel
+from gjax.parameters import Parameter
 
 ZERO = Time("2020-01-01", scale="tt")
 EDGES = [0.5, 2, 50] * u.TeV
@@ -95,6 +96,15 @@ class TestSpectra:
         assert nightly.extra["counts"][4].tolist() == [0, 0]
         assert nightly.success[:4].all()
         assert not np.any(nightly.reason[:4] != "")
+
+    def test_exposures_of_runs_act_in_their_intervals(self, runs, source, nightly):
+        names = [run.name for run in runs]
+        norm = Parameter([1.0, 1.1, 1.1, 0.8, 1.0], axes={"dataset": names}, frozen=True)
+        wrong = gjax.Likelihood(runs, [source, InstrumentModel("array", exposure_norm=norm)])
+        found = LightCurveEstimator(NIGHTS, EDGES).run(wrong)
+        factors = np.array([1.0, 1.1, 0.8])[:, np.newaxis]
+        shape = nightly.norms["norm"][:3].reshape(3, -1)
+        np.testing.assert_allclose(found.norms["norm"][:3].reshape(3, -1), shape / factors, rtol=1e-5)
 
     def test_order_of_intervals_and_runs_does_not_matter(self, runs, source, nightly):
         mixed = LightCurveEstimator(NIGHTS[::-1], EDGES).run(gjax.Likelihood(runs[::-1], source))
