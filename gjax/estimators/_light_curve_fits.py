@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -23,6 +24,8 @@ from gjax.models import AbstractSpectralModel, Models, ScaleSpectralModel, SkyMo
 from gjax.parameters import Parameter, ParameterField, parameter
 
 __all__ = ["BandFluxSpectralModel", "Question", "check_free", "fit_lanes", "models_to_fit"]
+
+log = logging.getLogger(__name__)
 
 
 class BandFluxSpectralModel(AbstractSpectralModel):
@@ -211,7 +214,7 @@ def fit_lanes(
     -------
     values
         Arrays of shape (time, energy, ...), of intervals without datasets NaN; the free parameters and their errors by
-        name.
+        name. Where intervals went one by one, ``is_missing`` tells which were not reached before Ctrl-C.
     """
     fitted, values, places = question.prepare(likelihood)
     if _is_one_batch(likelihood, fitted.problem):
@@ -221,19 +224,24 @@ def fit_lanes(
 
     results: dict[int, dict[str, np.ndarray]] = {}
     numbers = [number for number in range(len(intervals)) if intervals.members(number)]
-    for number in tqdm(numbers, desc="intervals", disable=None if progress and len(numbers) > 3 else True):
-        datasets = [likelihood.datasets[i] for i in intervals.members(number)]
-        names = [dataset.name for dataset in datasets]
-        models = Models([m for m in likelihood.models if any(applies_to(m, name) for name in names)])
-        own = Likelihood(datasets, models).by_energy()
-        here = make_lanes(own, question.source, question.low, question.high)
-        fitted, values, places = question.prepare(own)
-        bands = np.arange(len(question.low))[:, np.newaxis, np.newaxis]
-        masks = [np.asarray(lane) == bands for lane in here.lane]
-        parts = own_leaves(fitted.problem, _masks_and_values, jax.device_put([*masks, values]))
-        got = question.ask(fitted, parts, places[0])
-        rows = {key: np.asarray(value)[np.newaxis] for key, value in got.items()}
-        results[number] = _named(rows, fitted, places, question, values)
+    try:
+        for number in tqdm(numbers, desc="intervals", disable=None if progress and len(numbers) > 3 else True):
+            datasets = [likelihood.datasets[i] for i in intervals.members(number)]
+            names = [dataset.name for dataset in datasets]
+            models = Models([m for m in likelihood.models if any(applies_to(m, name) for name in names)])
+            own = Likelihood(datasets, models).by_energy()
+            here = make_lanes(own, question.source, question.low, question.high)
+            fitted, values, places = question.prepare(own)
+            bands = np.arange(len(question.low))[:, np.newaxis, np.newaxis]
+            masks = [np.asarray(lane) == bands for lane in here.lane]
+            parts = own_leaves(fitted.problem, _masks_and_values, jax.device_put([*masks, values]))
+            got = question.ask(fitted, parts, places[0])
+            rows = {key: np.asarray(value)[np.newaxis] for key, value in got.items()}
+            results[number] = _named(rows, fitted, places, question, values)
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        log.warning(f"interrupted: {len(results)} of {len(numbers)} intervals are done")
     out = {
         key: np.full((len(intervals), *value.shape[1:]), False if value.dtype == bool else np.nan)
         for key, value in next(iter(results.values())).items()
@@ -241,7 +249,7 @@ def fit_lanes(
     for number, result in results.items():
         for key, value in result.items():
             out[key][number] = value[0]
-    return out
+    return out | {"is_missing": np.isin(np.arange(len(intervals)), [n for n in numbers if n not in results])}
 
 
 def _in_one_batch(

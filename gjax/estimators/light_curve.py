@@ -143,11 +143,13 @@ class LightCurveEstimator:
         reference = reference_of(likelihood, source, low, high)
         sigmas = float(self.n_sigma), float(self.n_sigma_ul)
         shape = len(intervals), len(low)
+        missing = np.zeros(len(intervals), bool)
         if self.free or (self.reoptimize and _has_others(likelihood, source)):
             question = Question(
                 source, tuple(self.free), self.reoptimize, low, high, reference["flux"], points.scan, *sigmas
             )
             values = fit_lanes(likelihood, lanes, intervals, question)
+            missing = values.pop("is_missing", missing)
             known = values["success"] & has_data.reshape(-1, len(low))[: len(intervals)]
             hidden = {key: v for key, v in values.items() if key != "success" and not key.startswith("ref_")}
             values |= {
@@ -164,7 +166,8 @@ class LightCurveEstimator:
         values |= _counts(likelihood, lanes, intervals, low, high, values["norm"])
         values["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
         values["norm_scan"] = np.broadcast_to(points.scan, (*shape, len(points.scan))).copy()
-        values["reason"] = _reasons(likelihood, lanes, intervals, low, high, values)
+        reasons_of_points = _reasons(likelihood, lanes, intervals, low, high, values)
+        values["reason"] = np.where(missing[:, np.newaxis], "interrupted before this interval", reasons_of_points)
         del values["npred_background"]
         return LightCurve(
             time_min=intervals.start,

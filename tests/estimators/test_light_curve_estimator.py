@@ -9,7 +9,7 @@ import gjax
 from gjax.data import GTI
 from gjax.datasets import FluxPoints, FluxPointsDataset
 from gjax.errors import FitError
-from gjax.estimators import FluxPointsEstimator, LightCurveEstimator
+from gjax.estimators import FluxPointsEstimator, LightCurveEstimator, _light_curve_fits
 from gjax.estimators._time_intervals import place_datasets
 from gjax.models import InstrumentModel, PointSpatialModel, PowerLawSpectralModel, SkyModel
 from gjax.parameters import Parameter
@@ -251,6 +251,27 @@ class TestFreeIndex:
         assert free.success[:4].all()
         assert free.reason[4, 0] == "no dataset in the interval"
         assert np.isnan(free.extra["index"][4, 0])
+
+    def test_ctrl_c_keeps_the_intervals_that_are_done(self, likelihood, free, monkeypatch, caplog):
+        asked = _light_curve_fits.Question.ask
+
+        def interrupted(question, *arguments):
+            monkeypatch.setattr(_light_curve_fits.Question, "ask", stop)
+            return asked(question, *arguments)
+
+        def stop(*arguments):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_light_curve_fits, "_is_one_batch", lambda *_: False)
+        monkeypatch.setattr(_light_curve_fits.Question, "ask", interrupted)
+        estimator = LightCurveEstimator(NIGHTS, [0.5, 50] * u.TeV, free=["index"])
+        partly = estimator.run(likelihood)
+        assert "1 of 4 intervals are done" in caplog.text
+        np.testing.assert_allclose(partly.norms["norm"][0], free.norms["norm"][0], rtol=1e-3)
+        assert np.isnan(partly.norms["norm"][1:]).all()
+        assert partly.reason[:, 0].tolist()[1:] == [*["interrupted before this interval"] * 3, free.reason[4, 0]]
+        with pytest.raises(KeyboardInterrupt):
+            estimator.run(likelihood)
 
 
 class TestCubes:
