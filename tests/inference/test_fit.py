@@ -9,7 +9,6 @@ from scipy.optimize import minimize
 
 from gjax.errors import FitError
 from gjax.freeze import Likelihood
-from gjax.freeze import _compiled as compiled
 from gjax.inference import CONVERGED, STALLED, covariance_at, minimise
 from gjax.likelihood import hessian
 from gjax.models import Models, PowerLawSpectralModel, SkyModel
