@@ -52,9 +52,10 @@ for run in (23523, 23526, 23559, 23592):
     runs.append(spectrum.copy(mask_safe=spectrum.mask_safe.data.ravel() & (edges[:-1] > 0.66) & (edges[1:] < 30)))
 datasets = [FluxPointsDataset(points, name="points"), Datasets(runs).stack_reduce(name="hess")]
 
-# Model: a homogeneous sphere of 2.1 pc at 2 kpc; electrons also scatter the CMB, dust and stars.
+# Model: a homogeneous sphere of 2.1 pc at 2 kpc; electrons also scatter the CMB, dust and stars. The reference energy
+# is near the break, so that amplitude, break and lower index are hardly tied to each other and sampling is easy.
 electrons = ExpCutoffBrokenPowerLawParticles(
-    amplitude="3.7e36 eV-1", e_0="1 TeV", e_break="0.3 TeV", alpha_1=1.5, alpha_2=3.2, e_cutoff="1900 TeV", beta=2.0
+    amplitude="1e37 eV-1", e_0="0.5 TeV", e_break="0.3 TeV", alpha_1=1.5, alpha_2=3.2, e_cutoff="1900 TeV", beta=2.0
 )
 spectrum = SynchrotronSelfComptonSpectralModel(
     electrons,
@@ -88,7 +89,7 @@ priors = {
     "crab.spectral.B": UniformPrior(1, 1000),
 }
 posterior = gjax.Likelihood(datasets, result.models.with_priors(priors)).sample(
-    jax.random.key(0), result=result, n_chains=2, n_warmup=200, n_samples=300
+    jax.random.key(0), result=result, n_chains=2, n_warmup=200, n_samples=400
 )
 print(posterior)
 
