@@ -223,7 +223,7 @@ class Posterior(AbstractDraws):
             {"sample_stats": stats} if (stats := self.sample_stats) else {}
         )
         # before 1.0 groups were keywords
-        return arviz.from_dict(**groups) if hasattr(arviz, "InferenceData") else arviz.from_dict(groups)
+        return arviz.from_dict(**groups) if arviz.__version__.startswith("0.") else arviz.from_dict(groups)
 
 
 _ARRAYS = ("x", "diverging", "n_steps", "accept", "potential", "centre", "root")

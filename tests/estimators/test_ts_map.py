@@ -83,8 +83,12 @@ def test_as_a_fit_to_all_bins_of_the_window(maps, dense, y, x):
     else:
         assert statistic(lowest) - statistic(norm) < 1.0
     scan = maps["dnde_scan_values"].data[:, 0, y, x] / source().spectral_model(maps.energy_axis.center).value
-    found = [statistic(value) - statistic(0.0) for value in scan]
-    np.testing.assert_allclose(maps["stat_scan"].data[:, 0, y, x], found, atol=2e-3)
+    found = np.array([statistic(value) - statistic(0.0) for value in scan])
+    ours = maps["stat_scan"].data[:, 0, y, x]
+    # at the bound a bin with counts is predicted empty, but for rounding
+    at_bound = (scan <= lowest + 1e-6 * abs(lowest)) & np.isinf(ours)
+    np.testing.assert_allclose(ours[~at_bound], found[~at_bound], atol=2e-3)
+    assert not at_bound.all()
 
 
 def test_sensitivity_is_what_average_data_would_show(maps, cube, dense):

@@ -1,5 +1,7 @@
 """Fits in which most parameters act on one dataset each: the same numbers as with dense matrices, and no growth."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -56,7 +58,7 @@ def test_what_cannot_be_told_apart_is_said(datasets):
     free = models_for(60, sigma=None)
     of_one = gjax.Likelihood(datasets[:20], models_for(20, sigma=None)).fit()
     assert not of_one.success
-    assert "cannot tell apart inst-0.energy_scale and inst-0.exposure_norm" in of_one.message
+    assert re.search(r"cannot tell apart inst-(\d+)\.energy_scale and inst-\1\.exposure_norm: fix", of_one.message)
     of_all = gjax.Likelihood(datasets, free.freeze("*.energy_scale")).fit()
     assert not of_all.success
     assert "cannot tell apart crab.spectral.amplitude and inst-" in of_all.message
