@@ -1,8 +1,8 @@
 """Fits from far starts: 20 times in amplitude, 1 in index, one width of the PSF in position, on real data.
 
-Of all starts 99 % must end at the best minimum that is known, or say that they did not converge. What lies outside of
-the cutouts of the starts is another question: the Gaussian source of cta_1dc_gc_3d may grow to 0.67 deg, and takes the
-emission of its surroundings; the case says so beside its rows.
+Of all starts 99 % must end at the best minimum that is known, or say that they did not converge. Where another minimum
+lies outside of the cutouts of the starts there is a row for each: the Gaussian source of cta_1dc_gc_3d may grow to
+0.67 deg and takes the emission of its surroundings, and fits that start near its compact minimum do not find that.
 """
 
 from __future__ import annotations
@@ -96,11 +96,11 @@ def compare(table: Table, label: str, likelihood: Any, number: int, width: float
     agree = fits.statistic <= lowest + SAME
     told = int((agree | ~fits.converged).sum())
     if fits.best.total_stat < lowest - SAME:
-        # a source alone in a crowded field may grow until it takes what lies around it: who walks there says so
-        away = f"{int((~fits.converged).sum())} starts do not converge inside of their cutouts"
-        table.info[f"{label}: another minimum"] = f"{lowest - fits.best.total_stat:.2f} lower; {away}"
-    else:
-        table.at_least(f"{label}: at the best minimum", int(agree.sum()), number, 0.95)
+        # a source alone in a crowded field may grow until it takes what lies around it
+        anywhere = int((fits.agree | ~fits.converged).sum())
+        more = f"another minimum, outside of the cutouts, is {lowest - fits.best.total_stat:.2f} lower"
+        table.at_least(f"{label}: at the best minimum anywhere, or say not", anywhere, number, 0.99, more)
+    table.at_least(f"{label}: at the best minimum", int(agree.sum()), number, 0.95)
     table.at_least(f"{label}: at the best minimum, or say not", told, number, 0.99, note)
     return fits
 
