@@ -50,7 +50,7 @@ class FluxMaps:
     >>> axis = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=1)
     >>> norm = Map.create(npix=3, binsz=1, axes=[axis]) + 2
     >>> maps = FluxMaps({"norm": norm, "ts": norm * 4.5})
-    >>> print(maps.flux.quantity[0, 1, 1], maps.sqrt_ts.data[0, 1, 1])
+    >>> print(f"{maps.flux.quantity[0, 1, 1]:.3g}", maps.sqrt_ts.data[0, 1, 1])
     1.8e-12 1 / (s cm2) 3.0
     """
 
