@@ -16,7 +16,7 @@ import gjax
 from benchmarks.parity import cube_inputs
 from gjax.datasets import Datasets, MapDataset
 from gjax.estimators import ExcessMapEstimator, TSMapEstimator
-from gjax.likelihood import hessian
+from gjax.freeze._compiled import compiled_covariance, compiled_minimise
 from gjax.likelihood import statistic as statistic_of_problem
 from gjax.models import Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
 
@@ -180,8 +180,9 @@ def value_and_gradient(problem: gjax.Likelihood, result: Any) -> Callable[[], An
 
 def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
     """Return a function that evaluates the covariance from the exact Hessian."""
-    n = len(result.free_names)
-    return _at_best(lambda p, x: jax.numpy.linalg.inv(0.5 * hessian(p, x)[:n, :n]), result)
+    likelihood = result.likelihood
+    minimum = compiled_minimise(likelihood.problem, likelihood.start)
+    return lambda: jax.block_until_ready(compiled_covariance(likelihood.problem, minimum.x, minimum.fisher))
 
 
 def versions() -> dict[str, str]:
