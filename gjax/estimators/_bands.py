@@ -130,6 +130,7 @@ def reasons(
     empty = (counts == 0) & ~(background > 0)
     no_error = ~np.isfinite(values["norm_err"])
     no_limit = ~np.isfinite(values["norm_ul"])
+    no_sensitivity = ~np.isfinite(values.get("norm_sensitivity", values["norm_ul"]))
     cases = {
         "outside of the energies of the data": outside,
         "no bin inside of the masks": n_bins == 0,
@@ -140,5 +141,6 @@ def reasons(
         "the statistic has a corner at the best norm: no symmetric error": no_error,
         "the statistic does not rise to the upper limit": no_limit,
         "a prediction would be negative first: no downward error": ~np.isfinite(values["norm_errn"]),
+        "no background: no sensitivity": no_sensitivity,
     }
     return np.select(list(cases.values()), list(cases), "")

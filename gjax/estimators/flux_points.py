@@ -14,6 +14,7 @@ from gjax.datasets import FluxPoints
 from gjax.errors import FitError
 from gjax.estimators._bands import band_of_bins, cut_bins, energy_edges_of, lane_of_bins, reasons, snap_edges
 from gjax.estimators._lanes import Lanes, estimate
+from gjax.estimators._point_sensitivity import CubeBins, cube_bins, sensitivity_norms
 from gjax.estimators._reoptimise import estimate_reoptimised
 from gjax.estimators._unified import require_spectra, unified_intervals
 from gjax.freeze import (
@@ -22,8 +23,6 @@ from gjax.freeze import (
     compiled_prediction,
     compiled_source_prediction,
     compiled_spectrum,
-    cube_backgrounds,
-    cube_signals,
 )
 from gjax.likelihood import AbstractCubes, AbstractFluxPointSets, OnOffCubes
 from gjax.units import attach_unit, to_canonical
@@ -33,6 +32,7 @@ __all__ = ["FluxPointsEstimator"]
 log = logging.getLogger(__name__)
 
 UL_METHODS = ("profile", "feldman-cousins")
+NORMS = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul", "norm_sensitivity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,8 @@ class FluxPointsEstimator:
         Random key of the toys.
     n_toys
         Number of toys per band and norm.
+    n_sigma_sensitivity
+        Significance of the sensitivity: the norm at which average data are that significant, other parameters held.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class FluxPointsEstimator:
     ul_method: str = "profile"
     key: Any = None
     n_toys: int = 2000
+    n_sigma_sensitivity: float = 5.0
 
     def __post_init__(self) -> None:
         edges = np.atleast_1d(to_canonical(self.energy_edges, "TeV", "energy_edges"))
@@ -130,7 +133,7 @@ class FluxPointsEstimator:
         Returns
         -------
         points
-            Norms on the source's spectrum with symmetric and asymmetric errors, upper limits, TS, likelihood scans,
+            Norms on the source's spectrum with symmetric and asymmetric errors, upper limits, sensitivity, TS, scans,
             counts and predicted counts per dataset, ``success``, and the ``reason`` why a band has no value or error.
 
         Raises
@@ -147,7 +150,8 @@ class FluxPointsEstimator:
         low, high = snap_edges(likelihood, self.edges)
         for name, number in cut_bins(likelihood, low, high).items():
             log.warning(f"dataset {name!r}: {number} bins lie across edges of the bands and are left out")
-        lanes = make_lanes(likelihood, source, low, high)
+        cubes = cube_bins(likelihood, source)
+        lanes = make_lanes(likelihood, source, low, high, cubes=cubes)
         has_data = bands_with_data(lanes, len(low))
         bands, scan = jax.device_put(has_data), jax.device_put(self.scan)
         sigmas = jax.device_put(float(self.n_sigma)), jax.device_put(float(self.n_sigma_ul))
@@ -158,6 +162,10 @@ class FluxPointsEstimator:
         found = {key: np.asarray(v) for key, v in values.items()}
         if self.ul_method != "profile":
             found |= self._unified(lanes, found)
+        reach = sensitivity_norms(
+            likelihood, lanes, cubes, found["norm"], bands_of_datasets(likelihood, low, high), self.n_sigma_sensitivity
+        )
+        found["norm_sensitivity"] = np.where(has_data, reach, np.nan)
         return to_flux_points(likelihood, self, lanes, low, high, found)
 
     def _unified(self, lanes: Lanes, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -171,6 +179,15 @@ class FluxPointsEstimator:
         return {"norm_ul": np.where(good, high, np.nan), "norm_ll": np.where(good, low, np.nan)}
 
 
+def bands_of_datasets(
+    likelihood: Likelihood, low: np.ndarray, high: np.ndarray, interval: np.ndarray | None = None, intervals: int = 1
+) -> dict[int, np.ndarray]:
+    """Return the band of every energy bin of the datasets, by position; see `make_lanes`."""
+    where = np.zeros(len(likelihood.datasets), int) if interval is None else interval
+    axes = energy_edges_of(likelihood)
+    return {i: lane_of_bins(edges, low, high, where[i], intervals) for i, edges in axes.items()}
+
+
 def make_lanes(
     likelihood: Likelihood,
     source: str,
@@ -178,6 +195,8 @@ def make_lanes(
     high: np.ndarray,
     interval: np.ndarray | None = None,
     intervals: int = 1,
+    *,
+    cubes: dict[int, CubeBins] | None = None,
 ) -> Lanes:
     """Assign every bin that lies inside a band to it, and predict the source and the rest.
 
@@ -191,16 +210,16 @@ def make_lanes(
         Number of the interval of time of every dataset, -1 for none; all belong to one if not given.
     intervals
         How many intervals there are.
+    cubes
+        Predictions of the cubes, if they are known already.
     """
     total = len(low) * intervals
-    where = np.zeros(len(likelihood.datasets), int) if interval is None else interval
     group, position = likelihood.locate(source)
     problem = likelihood.problem
     x = likelihood.start
     totals = compiled_prediction(problem, x)
     own = compiled_source_prediction(problem, x)[group]
-    axes = energy_edges_of(likelihood)
-    of_bins = {i: lane_of_bins(edges, low, high, where[i], intervals) for i, edges in axes.items()}
+    of_bins = bands_of_datasets(likelihood, low, high, interval, intervals)
     signal: list[np.ndarray] = []
     rest: list[np.ndarray] = []
     lanes: list[np.ndarray] = []
@@ -216,31 +235,28 @@ def make_lanes(
                 lane[row, : len(bands)] = bands
         lanes.append(np.where(np.asarray(bucket.mask), lane, total))
     on_device = [tuple(jax.device_put(array) for array in arrays) for arrays in (signal, rest, lanes)]
-    lowest = jax.device_put(_lowest_norms(likelihood, source, of_bins, total))
+    known = cube_bins(likelihood, source) if cubes is None else cubes
+    lowest = jax.device_put(_lowest_norms(likelihood, known, of_bins, total))
     return Lanes(problem.buckets, on_device[0], on_device[1], on_device[2], lowest)
 
 
-def _lowest_norms(likelihood: Likelihood, source: str, of_bins: dict[int, np.ndarray], lanes: int) -> np.ndarray:
+def _lowest_norms(
+    likelihood: Likelihood, cubes: dict[int, CubeBins], of_bins: dict[int, np.ndarray], lanes: int
+) -> np.ndarray:
     """Return per lane the norm at which the statistic of a cube ceases to hold in the first bin.
 
     That is where a bin would be predicted negative, or an empty on-off bin so far below 0 that the off counts had to
     follow.
     """
     lowest = np.full(lanes, -np.inf)
-    if not likelihood.frozen.cubes:
-        return lowest
-    own, total = cube_signals(likelihood, source), cube_signals(likelihood, None)
-    background = cube_backgrounds(likelihood)
-    for i, cube in likelihood.frozen.cubes.items():
-        signal = own[i].reshape(cube.mask.shape)
-        rest = (total[i] - own[i]).reshape(cube.mask.shape)
-        seen = cube.mask & (signal > 0)
-        if cube.alpha is None or cube.counts_off is None:
-            rest = rest + background[i].reshape(cube.mask.shape)
-        else:
+    for i, bins in cubes.items():
+        cube = likelihood.frozen.cubes[i]
+        seen = cube.mask & (bins.signal > 0)
+        rest = bins.rest + bins.background
+        if cube.alpha is not None and cube.counts_off is not None:
             rest = rest + cube.counts_off * cube.alpha / (1 + cube.alpha)
             seen = seen & ~(cube.counts > 0)
-        ratio = np.where(seen, -rest / np.where(seen, signal, 1.0), -np.inf).max(axis=1)
+        ratio = np.where(seen, -rest / np.where(seen, bins.signal, 1.0), -np.inf).max(axis=1)
         for lane, value in zip(of_bins[i], ratio):
             if lane < lanes:
                 lowest[lane] = max(lowest[lane], value)
@@ -341,9 +357,12 @@ def to_flux_points(
         e_ref=attach_unit(e_ref, "TeV"),
         e_min=attach_unit(low, "TeV"),
         e_max=attach_unit(high, "TeV"),
-        norms={key: values[key] for key in ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")},
+        norms={key: values[key] for key in NORMS},
         reference=reference,
         extra=extra,
         sed_type_init="likelihood",
-        meta={"n_sigma": estimator.n_sigma, "n_sigma_ul": estimator.n_sigma_ul, "source": source},
+        meta={
+            **{name: getattr(estimator, name) for name in ("n_sigma", "n_sigma_ul", "n_sigma_sensitivity")},
+            "source": source,
+        },
     )

@@ -15,8 +15,16 @@ from gjax.errors import FitError
 from gjax.estimators._bands import cut_bins, energy_edges_of, lane_of_bins, reasons, snap_edges
 from gjax.estimators._lanes import Lanes, estimate
 from gjax.estimators._light_curve_fits import Question, check_free, fit_lanes
+from gjax.estimators._point_sensitivity import cube_bins, sensitivity_norms
 from gjax.estimators._time_intervals import TimeIntervals, place_datasets
-from gjax.estimators.flux_points import FluxPointsEstimator, bands_with_data, bins_of_lanes, make_lanes, reference_of
+from gjax.estimators.flux_points import (
+    FluxPointsEstimator,
+    bands_of_datasets,
+    bands_with_data,
+    bins_of_lanes,
+    make_lanes,
+    reference_of,
+)
 from gjax.freeze import FitResult, Likelihood
 from gjax.freeze._datasets import ladder
 from gjax.likelihood import AbstractCubes, OnOffCubes
@@ -26,7 +34,7 @@ __all__ = ["LightCurveEstimator"]
 
 log = logging.getLogger(__name__)
 
-NORMS = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")
+NORMS = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul", "norm_sensitivity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +68,8 @@ class LightCurveEstimator:
         columns ``index`` and ``index_err``.
     norm_scan
         Norms at which the likelihood is scanned; the default is 11 values from 0.2 to 5.
+    n_sigma_sensitivity
+        Significance of the sensitivity: the norm at which average data are that significant, other parameters held.
 
     Raises
     ------
@@ -82,6 +92,7 @@ class LightCurveEstimator:
     reoptimize: bool = False
     free: tuple[str, ...] | list[str] = ()
     norm_scan: Any = None
+    n_sigma_sensitivity: float = 5.0
 
     def __post_init__(self) -> None:
         if self.energy_edges is not None:
@@ -138,7 +149,8 @@ class LightCurveEstimator:
             log.warning(f"dataset {name!r}: {number} bins lie across edges of the bands and are left out")
         # light curves of about one length share their programs
         room = ladder(len(intervals))
-        lanes = make_lanes(likelihood, source, low, high, intervals.of_dataset, room)
+        cubes = cube_bins(likelihood, source)
+        lanes = make_lanes(likelihood, source, low, high, intervals.of_dataset, room, cubes=cubes)
         has_data = bands_with_data(lanes, len(low) * room)
         reference = reference_of(likelihood, source, low, high)
         sigmas = float(self.n_sigma), float(self.n_sigma_ul)
@@ -160,6 +172,11 @@ class LightCurveEstimator:
             found = estimate(lanes, *jax.device_put((has_data, points.scan, *sigmas)))
             values = {key: np.asarray(v).reshape(room, len(low), *v.shape[1:]) for key, v in found.items()}
             values = {key: v[: len(intervals)] for key, v in values.items()}
+        norm = np.full((room, len(low)), np.nan)
+        norm[: len(intervals)] = values["norm"]
+        bands = bands_of_datasets(likelihood, low, high, intervals.of_dataset, room)
+        reach = sensitivity_norms(likelihood, lanes, cubes, norm.ravel(), bands, self.n_sigma_sensitivity)
+        values["norm_sensitivity"] = reach.reshape(norm.shape)[: len(intervals)]
         given = {key: values.pop(f"ref_{key}", np.nan) for key in reference}
         reference = {key: np.where(np.isnan(given[key]), flux, given[key]) for key, flux in reference.items()}
         reference = {key: np.broadcast_to(flux, shape).copy() for key, flux in reference.items()}
@@ -179,7 +196,10 @@ class LightCurveEstimator:
             reference=reference,
             extra=values,
             sed_type_init="likelihood",
-            meta={"n_sigma": self.n_sigma, "n_sigma_ul": self.n_sigma_ul, "source": source},
+            meta={
+                **{name: getattr(self, name) for name in ("n_sigma", "n_sigma_ul", "n_sigma_sensitivity")},
+                "source": source,
+            },
         )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "drawn_shapes",
     "fold_method",
     "image_of",
+    "is_known",
     "is_near",
     "make_folds",
     "off_the_map",
@@ -123,6 +124,22 @@ def fold_method(model: SkyModel, wanted: Mapping[str, str], *, stretched: bool =
     if method not in able:
         raise FitError(f"source {model.name!r}: cannot be folded as {method!r}, only as {' or '.join(able)}")
     return method
+
+
+def is_known(model: SkyModel, method: str) -> bool:
+    """Tell whether nothing of a source is free, so that its counts are summed up once.
+
+    Only of sources that are folded once: to free the spectrum of another compiles nothing.
+
+    Parameters
+    ----------
+    model
+        The source.
+    method
+        How it is folded, see `fold_method`.
+    """
+    parts = (model.spectral_model, model.temporal_model)
+    return method == "fixed" and not any(_is_free(leaf) for part in parts for _, leaf in parameter_paths(part))
 
 
 def _vector(spatial: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ from gjax.freeze._backgrounds import background_groups, keeps_all_bins, stack_tr
 from gjax.freeze._colours import colour_columns
 from gjax.freeze._cubes import CubeBins, cube_bins
 from gjax.freeze._datasets import FrozenDatasets, cube_bucket, ladder
-from gjax.freeze._folds import GroupFolds, fold_method, is_near, make_folds, place_folds
+from gjax.freeze._folds import GroupFolds, fold_method, is_known, is_near, make_folds, place_folds
 from gjax.freeze._instruments import instrument_groups, instruments_of, is_stretched
 from gjax.freeze._temporal import temporal_factors
 from gjax.likelihood import AbstractBucket, AbstractCubes, Problem, SourceGroup
@@ -84,7 +84,8 @@ def source_kinds(
                 (skeleton.spectral_model, skeleton.spatial_model, skeleton.temporal_model)
             )
             method = fold_method(model, folding, stretched=stretched)
-            key = (structure, tuple(np.shape(leaf) for leaf in leaves), method, model.apply_irf)
+            known = is_known(model, method)
+            key = (structure, tuple(np.shape(leaf) for leaf in leaves), method, model.apply_irf, known)
             kinds.setdefault(key, []).append((model, skeleton))
     return list(kinds.values())
 
@@ -100,7 +101,8 @@ def _group(
     )
     spectral = stack_trees([skeleton.spectral_model for _, skeleton in found])
     spatial = stack_trees([skeleton.spatial_model for _, skeleton in found]) if folds else None
-    return SourceGroup(spectral, spatial, applies, placed, temporal_factors(found, datasets, frozen))
+    known = folds is not None and is_known(found[0][0], folds.method)
+    return SourceGroup(spectral, spatial, applies, placed, temporal_factors(found, datasets, frozen), known)
 
 
 def _reached(

@@ -46,7 +46,9 @@ def _blocks(problem: Problem, columns: Parts, number: int) -> tuple[_Block, list
         Position of the bucket.
     """
     found, places = [], []
-    for group, per_bucket in zip(columns.sources, problem.columns.sources):
+    for group, per_bucket, sources_of in zip(columns.sources, problem.columns.sources, problem.groups):
+        if sources_of.is_known and problem.instruments is None:
+            continue
         values, where = group[number], per_bucket[number]
         colours, sources, datasets, bins = values.shape
         found.append(jnp.moveaxis(values, 2, 0).reshape(datasets, colours * sources, bins))

@@ -13,7 +13,7 @@ from gjax.errors import FitError
 from gjax.estimators import FluxPointsEstimator
 from gjax.maps import MapAxis, RegionNDMap
 from gjax.models import PowerLawSpectralModel, SkyModel
-from gjax.stats import feldman_cousins, wstat
+from gjax.stats import asimov_significance, feldman_cousins, get_wstat_mu_bkg, wstat
 
 EDGES = np.array([1.0, 2, 4, 8, 16, 32, 64, 128])
 #: In turn: nothing at all, counts alone, masked, not exposed, counts alone, both, background alone.
@@ -63,10 +63,10 @@ def test_every_band_without_a_value_says_why(marked, tmp_path):
         0.1: "outside of the energies of the data",
         0.2: "outside of the energies of the data",
         1.0: "no counts and no background",
-        2.0: "",
+        2.0: "no background: no sensitivity",
         4.0: "no bin inside of the masks",
         8.0: "no exposure",
-        16.0: "",
+        16.0: "no background: no sensitivity",
         32.0: "",
         64.0: "no counts: no symmetric error",
         128.0: "outside of the energies of the data",
@@ -79,6 +79,14 @@ def test_every_band_without_a_value_says_why(marked, tmp_path):
     marked.write(tmp_path / "points.fits")
     again = type(marked).read(tmp_path / "points.fits")
     assert again.extra["reason"].tolist() == list(expected.values())
+
+
+def test_sensitivities_are_those_of_average_counts(marked):
+    """At the sensitivity, the counts expected of source and background have a median significance of 5."""
+    signal = (marked.norms["norm_sensitivity"] * marked.reference_flux("flux").value)[2:-2] * EXPOSURE
+    seen = np.isfinite(signal)
+    np.testing.assert_array_equal(seen, (BACKGROUND > 0) & (EXPOSURE > 0) & (np.arange(7) != 2))
+    np.testing.assert_allclose(asimov_significance(signal[seen], BACKGROUND[seen]), 5, rtol=1e-6)
 
 
 def test_feldman_cousins_limits_are_those_of_counts(marked):
@@ -105,6 +113,10 @@ def test_off_counts_widen_the_limits(model):
             EDGES[:3], ul_method="feldman-cousins", key=jax.random.key(1), n_sigma_ul=1.6448536
         )
         found = estimator.run(gjax.Likelihood(run, model))
+        unit = found.reference_flux("flux").value * 1e12
+        best, reach = (found.norms[name] * unit for name in ("norm", "norm_sensitivity"))
+        background = get_wstat_mu_bkg(6.0, 3 * off, 1 / off, best) / off
+        np.testing.assert_allclose(asimov_significance(reach, background, 1 / off), 5, rtol=1e-6)
         limits[off] = (found.norms["norm_ul"] * found.reference_flux("flux").value * 1e12)[0]
     expected = feldman_cousins(6.0, 3.0, 0.9)[1]
     # off counts that differ from toy to toy break the ties of whole numbers, which only widen limits

@@ -105,3 +105,25 @@ def test_one_more_dataset_takes_no_more_colours(simulate_on_off):
     assert (few.directions.sum(axis=0) == 1).all()
     for places in (few.sources[0][0], few.backgrounds[0]):
         assert (np.asarray(places).sum(axis=-1) <= 1).all()
+
+
+@pytest.mark.parametrize("area", [False, True], ids=["", "an instrument"])
+def test_sources_of_which_nothing_is_free(area):
+    """They count, have no derivatives but those by nuisances, and links keep them in the fit."""
+    models = Models([point("free", 0.1), point("known", -0.1)]).freeze("*.spatial.*", "known.*")
+    if area:
+        norm = Parameter(1.1, prior=GaussianPrior(1, 0.1), scale=0.1)
+        models = Models([*models, InstrumentModel("hess", datasets_names="first", exposure_norm=norm)])
+    likelihood = gjax.Likelihood(cube("first", 1), models)
+    all_free = likelihood.unfreeze("known.spectral.amplitude")
+    assert [group.is_known for group in likelihood.problem.groups] == [False, True]
+    assert [group.is_known for group in all_free.problem.groups] == [False]
+    value, gradient, fisher = jax.jit(scoring_terms)(likelihood.problem, likelihood.start)
+    known, slope, full = jax.jit(scoring_terms)(all_free.problem, all_free.start)
+    kept = [all_free.free_names.index(name) for name in likelihood.free_names]
+    n = len(kept)
+    assert float(value) == pytest.approx(float(known), rel=1e-12)
+    np.testing.assert_allclose(gradient[:n], slope[np.array(kept)], rtol=1e-9)
+    np.testing.assert_allclose(fisher[:n, :n], full[np.ix_(kept, kept)], rtol=1e-9)
+    linked = likelihood.with_models(models.link("known.spectral.index", "free.spectral.index"))
+    assert not any(group.is_known for group in linked.problem.groups)
