@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["CUBES", "FILES", "RECIPES", "SIMULATED", "background", "fits_of", "point", "simulated_models", "source"]
 
 #: How runs become cubes. Widths in deg; energies as (from, to, bins) in TeV; ``cutout`` is the width of a run.
-#: ``maps``: time excess and TS maps as well.
+#: ``maps``: time excess and TS maps as well. ``points``: edges of flux points [TeV] at the best fit of a point source.
 RECIPES: dict[str, dict[str, Any]] = {
     "crab_3d": {
         "store": "hess-dl3-dr1",
@@ -28,6 +28,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "exclusion": 0.3,
         "energy_min": None,
         "maps": True,
+        "points": (0.5, 1, 2, 4, 8, 20, 50),
     },
     "cta_1dc_gc_3d": {
         "store": "cta-1dc/index/gps",

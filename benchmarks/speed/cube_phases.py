@@ -50,8 +50,16 @@ def prepared(clock: Clock, arguments: Namespace, package: Any) -> dict[str, list
     return {f"{number} cubes": cubes[:number] for number in range(1, len(cubes) + 1)}
 
 
-def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str, Any], datasets: list[Any]) -> None:
-    """Time freezing and fitting; in a warm process the statistic, its derivatives and the covariance as well."""
+def measure_fit(
+    clock: Clock, arguments: Namespace, package: Any, fit: dict[str, Any], datasets: list[Any]
+) -> tuple[Any, Any]:
+    """Time freezing and fitting; in a warm process the statistic, its derivatives and the covariance as well.
+
+    Returns
+    -------
+    problem, result
+        The likelihood of the package, and its fit.
+    """
     repeats, key, models = repeats_of(arguments), fit["key"], fit["models"]
     if isinstance(models, str):
         models = os.path.join(arguments.inputs, models)
@@ -63,7 +71,7 @@ def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str,
         clock.since_start(END)
     clock.fits[key] = {"stat_start": start, **package.summary(problem, result)}
     if arguments.mode == "cold":
-        return
+        return problem, result
     target = None if isinstance(models, str) else models[0]
     for name in ("index", "alpha", "lon_0") if target else ():
         if any(row[0] == name and not row[4] for row in target["parameters"]):
@@ -80,6 +88,16 @@ def measure_fit(clock: Clock, arguments: Namespace, package: Any, fit: dict[str,
     else:
         slopes = package.value_and_gradient(problem, result)
         clock.call(f"value and gradient: {key}", slopes, 10 * repeats)
+    return problem, result
+
+
+def measure_points(clock: Clock, repeats: int, package: Any, key: str, fitted: tuple[Any, Any], edges: Any) -> None:
+    """Time flux points of a fit, in all bands with all options."""
+    name = f"{key}, {len(edges) - 1} bands, all options"
+    # the reference takes most of a minute
+    call = package.flux_points(*fitted, edges)
+    points = clock.call(f"flux points {name}", call, 0 if package.NAME == "gammapy" else repeats)
+    clock.data[f"points {name}"] = {**package.table_of_points(points), "scaled": False}
 
 
 def run_case(clock: Clock, arguments: Namespace, package: Any) -> None:
@@ -94,5 +112,7 @@ def run_case(clock: Clock, arguments: Namespace, package: Any) -> None:
         groups = reduced(clock, arguments, package, RECIPES[case])
     fits = fits_of(case, quick=arguments.quick, side=package.NAME)
     for fit in fits[:1] if arguments.mode == "cold" else fits:
-        measure_fit(clock, arguments, package, fit, groups[fit["group"]])
+        fitted = measure_fit(clock, arguments, package, fit, groups[fit["group"]])
+        if arguments.mode == "warm" and fit["key"] == "stacked point" and RECIPES.get(case, {}).get("points"):
+            measure_points(clock, arguments.repeats, package, fit["key"], fitted, RECIPES[case]["points"])
     clock.emit(versions=package.versions())

@@ -18,7 +18,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from gammapy.data import DataStore
 from gammapy.datasets import Datasets, MapDataset
-from gammapy.estimators import ExcessMapEstimator, TSMapEstimator
+from gammapy.estimators import ExcessMapEstimator, FluxPointsEstimator, TSMapEstimator
 from gammapy.makers import FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
 from gammapy.maps import MapAxis, WcsGeom
 from gammapy.modeling import Fit
@@ -262,6 +262,21 @@ def covariance(problem: Problem, result: dict[str, Any]) -> Callable[[], Any]:
     """Return a function that evaluates the covariance with HESSE at the best fit."""
     problem.place(result)
     return lambda: Fit().covariance(problem.datasets)
+
+
+def flux_points(problem: Problem, result: dict[str, Any], edges: Sequence[float]) -> Callable[[], Any]:
+    """Return a function that estimates flux points at the best fit, with all options."""
+    problem.place(result)
+    source = problem.datasets.models[0].name
+    estimator = FluxPointsEstimator(energy_edges=edges * u.TeV, source=source, selection_optional="all")
+    return lambda: estimator.run(problem.datasets)
+
+
+def table_of_points(points: Any) -> dict[str, list[float]]:
+    """Return fluxes, errors, limits and sensitivities [TeV-1 s-1 cm-2] by name."""
+    table = points.to_table(sed_type="dnde")
+    names = ("dnde", "dnde_errn", "dnde_errp", "dnde_ul", "dnde_sensitivity")
+    return {name: np.ravel(table[name].quantity.to_value("cm-2 s-1 TeV-1")).tolist() for name in names}
 
 
 def versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ import numpy as np
 import gjax
 from benchmarks.parity import cube_inputs
 from gjax.datasets import Datasets, MapDataset
-from gjax.estimators import ExcessMapEstimator, TSMapEstimator
+from gjax.estimators import ExcessMapEstimator, FluxPointsEstimator, TSMapEstimator
 from gjax.freeze._compiled import compiled_covariance, compiled_minimise
 from gjax.likelihood import statistic as statistic_of_problem
 from gjax.models import Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
@@ -26,6 +26,7 @@ __all__ = [
     "excess_map",
     "fit",
     "fitted",
+    "flux_points",
     "freeze",
     "read",
     "read_files",
@@ -37,6 +38,7 @@ __all__ = [
     "stat_start",
     "statistic",
     "summary",
+    "table_of_points",
     "to_fit_jointly",
     "ts_map",
     "value_and_gradient",
@@ -183,6 +185,18 @@ def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
     likelihood = result.likelihood
     minimum = compiled_minimise(likelihood.problem, likelihood.start)
     return lambda: jax.block_until_ready(compiled_covariance(likelihood.problem, minimum.x, minimum.fisher))
+
+
+def flux_points(problem: gjax.Likelihood, result: Any, edges: Sequence[float]) -> Callable[[], Any]:
+    """Return a function that estimates flux points at the best fit, with everything that is optional elsewhere."""
+    estimator = FluxPointsEstimator(energy_edges=edges * u.TeV, source=problem.models.sources[0].name)
+    return lambda: estimator.run(result)
+
+
+def table_of_points(points: Any) -> dict[str, list[float]]:
+    """Return fluxes, errors, limits and sensitivities [TeV-1 s-1 cm-2] by name."""
+    suffixes = ("", "_errn", "_errp", "_ul", "_sensitivity")
+    return {f"dnde{suffix}": points.quantity("dnde", suffix).value.tolist() for suffix in suffixes}
 
 
 def versions() -> dict[str, str]:
