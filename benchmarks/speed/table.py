@@ -104,9 +104,19 @@ def agreement(out: dict[str, Any]) -> dict[str, Any]:
     for name in [key for key in theirs if key.startswith("points ")]:
         if theirs[name]["scaled"]:
             continue
-        mine, other = (np.array(side[name]["dnde_ul"], dtype=float) for side in (ours, theirs))
-        both = np.isfinite(mine) & np.isfinite(other)
-        found[name] = {"largest_relative_difference_of_limits": float(np.max(np.abs(mine[both] / other[both] - 1)))}
+        found[name] = _points_agreement(ours[name], theirs[name])
+    return found
+
+
+def _points_agreement(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float]:
+    """Return differences of limits and sensitivities, without fluxes that the reference lets fall below zero."""
+    used = ~(np.array(theirs["dnde"], dtype=float) < 0)
+    found = {}
+    for key, words in (("dnde_ul", "limits"), ("dnde_sensitivity", "sensitivities")):
+        if key in ours and key in theirs:
+            mine, other = (np.array(side[key], dtype=float) for side in (ours, theirs))
+            both = used & np.isfinite(mine) & np.isfinite(other)
+            found[f"largest_relative_difference_of_{words}"] = float(np.max(np.abs(mine[both] / other[both] - 1)))
     return found
 
 

@@ -193,6 +193,48 @@ class FluxPoints:
 
         return write_points_table(self.to_table(sed_type), path, gti=self.gti, overwrite=overwrite)
 
+    # ---- other points ----
+
+    def recompute_ul(self, n_sigma_ul: float = 2.0) -> FluxPoints:
+        """Return the points with upper limits of another significance, from their likelihood scans.
+
+        Parameters
+        ----------
+        n_sigma_ul
+            The statistic rises by its square above its minimum.
+
+        Raises
+        ------
+        ValueError
+            If the points have no scans, or the significance is not positive.
+        """
+        from gjax.datasets._point_profiles import with_limits
+
+        return with_limits(self, n_sigma_ul)
+
+    def resample_axis(self, energy_edges: Any) -> FluxPoints:
+        """Return points of wider bands: in each, the likelihoods of the points inside are added up.
+
+        Parameters
+        ----------
+        energy_edges
+            Edges of the bands (Quantity); points that do not lie in one completely are left out.
+
+        Returns
+        -------
+        points
+            Norms of the same reference spectrum, with errors, limits, TS and scans of the sums; the number of points in
+            each as "n_dof".
+
+        Raises
+        ------
+        ValueError
+            If the points have no scans or no edges, or a band holds none of them.
+        """
+        from gjax.datasets._point_profiles import resample_energies
+
+        return resample_energies(self, energy_edges)
+
     # ---- values ----
 
     def __len__(self) -> int:
@@ -299,27 +341,50 @@ class FluxPoints:
     dnde_errn = _flux_property("dnde", "_errn", "Downward error of dnde")
     dnde_errp = _flux_property("dnde", "_errp", "Upward error of dnde")
     dnde_ul = _flux_property("dnde", "_ul", "Upper limit on dnde")
+    dnde_sensitivity = _flux_property("dnde", "_sensitivity", "Sensitivity of dnde")
     e2dnde = _flux_property("e2dnde", "", "Squared energy times differential flux at e_ref")
     e2dnde_err = _flux_property("e2dnde", "_err", "Error of e2dnde")
     e2dnde_errn = _flux_property("e2dnde", "_errn", "Downward error of e2dnde")
     e2dnde_errp = _flux_property("e2dnde", "_errp", "Upward error of e2dnde")
     e2dnde_ul = _flux_property("e2dnde", "_ul", "Upper limit on e2dnde")
+    e2dnde_sensitivity = _flux_property("e2dnde", "_sensitivity", "Sensitivity of e2dnde")
     flux = _flux_property("flux", "", "Integral flux between e_min and e_max")
     flux_err = _flux_property("flux", "_err", "Error of flux")
     flux_errn = _flux_property("flux", "_errn", "Downward error of flux")
     flux_errp = _flux_property("flux", "_errp", "Upward error of flux")
     flux_ul = _flux_property("flux", "_ul", "Upper limit on flux")
+    flux_sensitivity = _flux_property("flux", "_sensitivity", "Sensitivity of flux")
     eflux = _flux_property("eflux", "", "Energy flux between e_min and e_max")
     eflux_err = _flux_property("eflux", "_err", "Error of eflux")
     eflux_errn = _flux_property("eflux", "_errn", "Downward error of eflux")
     eflux_errp = _flux_property("eflux", "_errp", "Upward error of eflux")
     eflux_ul = _flux_property("eflux", "_ul", "Upper limit on eflux")
+    eflux_sensitivity = _flux_property("eflux", "_sensitivity", "Sensitivity of eflux")
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Plot E² dN/dE, upper limits as arrows; return the axes (new ones if None)."""
         from gjax.plot import plot_points
 
         return plot_points(self, ax=ax, **options)
+
+    def plot_ts_profiles(self, ax: Any = None, **options: Any) -> Any:
+        """Plot the likelihood of every point as colour against energy and E² dN/dE; return the axes (new ones if None).
+
+        Parameters
+        ----------
+        ax
+            Axes.
+        options
+            Given to `gjax.plot.plot_stat_scan`.
+
+        Raises
+        ------
+        ValueError
+            If the points have no likelihood scans or no edges.
+        """
+        from gjax.plot import plot_points_profiles
+
+        return plot_points_profiles(self, ax=ax, **options)
 
     def plot_correlation(self, ax: Any = None) -> Any:
         """Plot the correlation of the points as an image; return the axes (new ones if None).

@@ -33,6 +33,7 @@ def _flux_property(sed_type: str, suffix: str) -> Any:
         return self.quantity(sed_type, suffix)
 
     what = {"": "", "_err": ", error", "_errn": ", downward error", "_errp": ", upward error", "_ul": ", upper limit"}
+    what["_sensitivity"] = ", sensitivity"
     get.__doc__ = (
         f"{KINDS[sed_type]}{what[suffix]} [{SED_UNITS[sed_type]}], shape (time, energy); None where there is none."
     )
@@ -304,21 +305,25 @@ class LightCurve:
     dnde_errn = _flux_property("dnde", "_errn")
     dnde_errp = _flux_property("dnde", "_errp")
     dnde_ul = _flux_property("dnde", "_ul")
+    dnde_sensitivity = _flux_property("dnde", "_sensitivity")
     e2dnde = _flux_property("e2dnde", "")
     e2dnde_err = _flux_property("e2dnde", "_err")
     e2dnde_errn = _flux_property("e2dnde", "_errn")
     e2dnde_errp = _flux_property("e2dnde", "_errp")
     e2dnde_ul = _flux_property("e2dnde", "_ul")
+    e2dnde_sensitivity = _flux_property("e2dnde", "_sensitivity")
     flux = _flux_property("flux", "")
     flux_err = _flux_property("flux", "_err")
     flux_errn = _flux_property("flux", "_errn")
     flux_errp = _flux_property("flux", "_errp")
     flux_ul = _flux_property("flux", "_ul")
+    flux_sensitivity = _flux_property("flux", "_sensitivity")
     eflux = _flux_property("eflux", "")
     eflux_err = _flux_property("eflux", "_err")
     eflux_errn = _flux_property("eflux", "_errn")
     eflux_errp = _flux_property("eflux", "_errp")
     eflux_ul = _flux_property("eflux", "_ul")
+    eflux_sensitivity = _flux_property("eflux", "_sensitivity")
 
     @property
     def sqrt_ts(self) -> np.ndarray | None:
@@ -420,6 +425,41 @@ class LightCurve:
             sed_type_init=self.sed_type_init,
             meta=self.meta,
         )
+
+    # ---- other light curves ----
+
+    def recompute_ul(self, n_sigma_ul: float = 2.0) -> LightCurve:
+        """Return the light curve with upper limits of another significance; see `FluxPoints.recompute_ul`."""
+        from gjax.datasets._point_profiles import with_limits
+
+        points = with_limits(self.points, n_sigma_ul)
+        norms = {**self.norms, "norm_ul": points.norms["norm_ul"].reshape(self.shape)}
+        extra = {key: values for key, values in self.extra.items() if key in points.extra}
+        return self.copy(norms=norms, extra=extra, meta=points.meta)
+
+    def resample_axis(self, axis: Any) -> LightCurve:
+        """Return a light curve of longer intervals, or of wider bands: the likelihoods of the points are added up.
+
+        Parameters
+        ----------
+        axis
+            Edges of the new intervals (`~astropy.time.Time`), or pairs of start and stop; or edges of bands (Quantity).
+            Intervals and bands that do not lie in one of these completely are left out.
+
+        Returns
+        -------
+        lightcurve
+            As `FluxPoints.resample_axis`.
+
+        Raises
+        ------
+        ValueError
+            If there are no likelihood scans, or an interval or a band holds no point.
+        """
+        from gjax.datasets._point_profiles import resample_bands, resample_times
+
+        is_energy = isinstance(axis, u.Quantity) and axis.unit.is_equivalent("TeV")
+        return resample_bands(self, axis) if is_energy else resample_times(self, axis)
 
     # ---- plots ----
 

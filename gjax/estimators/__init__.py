@@ -19,6 +19,8 @@ from gjax.estimators.profile_regions import (
 from gjax.estimators.profile_regions import (
     make_orthogonal_rectangle_sky_regions as make_orthogonal_rectangle_sky_regions,
 )
+from gjax.estimators.rebin import get_rebinned_axis as get_rebinned_axis
+from gjax.estimators.rebin import resample_energy_edges as resample_energy_edges
 from gjax.estimators.regularized import RegularizedFluxPointsEstimator as RegularizedFluxPointsEstimator
 from gjax.estimators.sensitivity import SensitivityEstimator as SensitivityEstimator
 from gjax.estimators.sensitivity import flux_time_slope as flux_time_slope

@@ -20,6 +20,7 @@ from gjax.plot.data_objects import plot_dataset_counts as plot_dataset_counts
 from gjax.plot.data_objects import plot_dataset_excess as plot_dataset_excess
 from gjax.plot.data_objects import plot_events_map as plot_events_map
 from gjax.plot.data_objects import plot_points as plot_points
+from gjax.plot.data_objects import plot_points_profiles as plot_points_profiles
 from gjax.plot.data_objects import plot_spectrum as plot_spectrum
 from gjax.plot.data_objects import plot_spectrum_band as plot_spectrum_band
 from gjax.plot.data_objects import plot_spectrum_error as plot_spectrum_error

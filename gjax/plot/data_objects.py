@@ -11,12 +11,20 @@ import numpy as np
 
 from gjax.plot.irf import plot_curves
 from gjax.plot.irf_objects import plot_kernel
-from gjax.plot.sed import SED_LABEL, plot_flux_points, plot_sed
+from gjax.plot.sed import SED_LABEL, plot_flux_points, plot_sed, plot_stat_scan
 from gjax.plot.sky import plot_counts_map, plot_field_of_view
 from gjax.plot.spectrum import plot_counts, plot_excess
 from gjax.plot.style import COLORS, axes_for, energy_ticks, style
 
-__all__ = ["peek_dataset", "peek_events", "plot_dataset_counts", "plot_dataset_excess", "plot_points", "plot_spectrum"]
+__all__ = [
+    "peek_dataset",
+    "peek_events",
+    "plot_dataset_counts",
+    "plot_dataset_excess",
+    "plot_points",
+    "plot_points_profiles",
+    "plot_spectrum",
+]
 
 
 def plot_spectrum(
@@ -210,6 +218,46 @@ def plot_points(points: Any, *, ax: Any = None, **options: Any) -> Any:
         ax=ax,
         **options,
     )
+
+
+def plot_points_profiles(points: Any, *, ax: Any = None, **options: Any) -> Any:
+    """Plot the likelihood of every point of a `gjax.datasets.FluxPoints` as colour against energy and E² dN/dE.
+
+    Parameters
+    ----------
+    points
+        Flux points with scans.
+    ax
+        Axes; a new one if None.
+    options
+        Given to `plot_stat_scan`.
+
+    Raises
+    ------
+    ValueError
+        If the points have no scans or no edges.
+    """
+    if "stat_scan" not in points.extra or "norm_scan" not in points.extra or not points.has_edges:
+        raise ValueError("these flux points have no likelihood scans (stat_scan, norm_scan), or no edges")
+    from gjax.datasets._point_profiles import point_profile
+
+    low, high = points.e_min.to_value("TeV"), points.e_max.to_value("TeV")
+    reference = points.reference_flux("e2dnde").to_value("TeV cm-2 s-1")
+    reach = np.linspace(-4, 4, 161)
+    nothing = np.full((2, len(reach)), np.nan)
+    edges: list[float] = [low[0]]
+    rows: list[np.ndarray] = []
+    factors: list[float] = []
+    for k in range(len(points)):
+        profile = point_profile(points, k)
+        norms = reach if profile is None else profile.norms_at(reach)
+        scan = nothing if profile is None else np.stack([norms, profile(norms)])
+        if low[k] > edges[-1] * (1 + 1e-6):  # a gap between bins
+            edges, rows, factors = [*edges, low[k]], [*rows, nothing], [*factors, 1.0]
+        edges, rows, factors = [*edges, high[k]], [*rows, scan], [*factors, reference[k]]
+    norms, delta = np.stack(rows, axis=1)
+    options = {"ax": ax, **options}
+    return plot_stat_scan(edges, norms, delta, factors, **options)
 
 
 def _flat(region_map: Any) -> Any:
