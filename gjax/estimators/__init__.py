@@ -1,13 +1,15 @@
 """Questions asked of data and likelihoods: flux points, maps of significance and flux, profiles, sensitivities."""
 
 from gjax.estimators._inputs import estimate_exposure_reco_energy as estimate_exposure_reco_energy
+from gjax.estimators._profile_points import FluxProfile as FluxProfile
 from gjax.estimators.asmooth import ASmoothMapEstimator as ASmoothMapEstimator
 from gjax.estimators.blocks import bayesian_blocks as bayesian_blocks
 from gjax.estimators.excess import ExcessMapEstimator as ExcessMapEstimator
 from gjax.estimators.flux_maps import FluxMaps as FluxMaps
 from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimator
-from gjax.estimators.flux_profile import FluxProfile as FluxProfile
 from gjax.estimators.flux_profile import FluxProfileEstimator as FluxProfileEstimator
+from gjax.estimators.image_profile import ImageProfile as ImageProfile
+from gjax.estimators.image_profile import ImageProfileEstimator as ImageProfileEstimator
 from gjax.estimators.light_curve import LightCurveEstimator as LightCurveEstimator
 from gjax.estimators.morphology import EnergyDependentMorphology as EnergyDependentMorphology
 from gjax.estimators.morphology import EnergyDependentMorphologyEstimator as EnergyDependentMorphologyEstimator

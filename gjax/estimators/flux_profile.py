@@ -5,20 +5,17 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import astropy.units as u
 import equinox as eqx
 import jax
 import numpy as np
-from astropy.table import QTable
 
 from gjax.datasets import FluxPoints, reference_fluxes
 from gjax.estimators._bands import energy_edges_of, reasons, snap_edges
 from gjax.estimators._inputs import default_spectrum, map_inputs
 from gjax.estimators._lanes import estimate
+from gjax.estimators._profile_points import FluxProfile
 from gjax.estimators.flux_points import bands_with_data, bins_of_lanes, make_lanes
 from gjax.units import attach_unit, to_canonical
 
@@ -27,75 +24,6 @@ __all__ = ["FluxProfile", "FluxProfileEstimator"]
 log = logging.getLogger(__name__)
 
 NORMS = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")
-
-
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class FluxProfile:
-    """Fluxes by region and energy band.
-
-    Parameters
-    ----------
-    distance, distance_min, distance_max
-        Distances of the regions from the first one, or mean radii of rings, with edges [deg].
-    points
-        Flux points of every region.
-    regions
-        The regions.
-    """
-
-    distance: np.ndarray
-    distance_min: np.ndarray
-    distance_max: np.ndarray
-    points: tuple[FluxPoints, ...]
-    regions: tuple[Any, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def __getitem__(self, index: int) -> FluxPoints:
-        return self.points[index]
-
-    def quantity(self, sed_type: str, suffix: str = "") -> u.Quantity | None:
-        """Flux, error or limit in one convention, shape (region, energy); see `FluxPoints.quantity`."""
-        values = [points.quantity(sed_type, suffix) for points in self.points]
-        return None if values[0] is None else u.Quantity(values)
-
-    def to_table(self, sed_type: str = "flux") -> QTable:
-        """Return a table with one row per region: ``x_ref, x_min, x_max``, energies, fluxes, counts and significances.
-
-        Parameters
-        ----------
-        sed_type
-            "dnde", "e2dnde", "flux" or "eflux".
-        """
-        from scipy.stats import chi2
-
-        rows = len(self)
-        columns: dict[str, Any] = {
-            "x_ref": self.distance * u.deg,
-            "x_min": self.distance_min * u.deg,
-            "x_max": self.distance_max * u.deg,
-        }
-        for name in ("e_ref", "e_min", "e_max"):
-            columns[name] = u.Quantity([getattr(self.points[0], name)] * rows)
-        for suffix in ("", "_err", "_errn", "_errp", "_ul"):
-            values = self.quantity(sed_type, suffix)
-            if values is not None:
-                columns[sed_type + suffix] = values
-        for name in ("ts", "sqrt_ts", "counts", "npred", "npred_excess", "stat", "stat_null", "success", "reason"):
-            columns[name] = np.array([points.extra[name] for points in self.points])
-        level = float(chi2.cdf(self.points[0].meta["n_sigma_ul"] ** 2, 1))
-        return QTable(columns, meta={"SED_TYPE": sed_type, "UL_CONF": level})
-
-    def write(self, path: str | PathLike[str], sed_type: str = "flux", *, overwrite: bool = False) -> Path:
-        """Write the table of `to_table` to FITS (suffix .fits, .fits.gz) or ECSV (any other suffix)."""
-        from gjax.datasets._flux_points_io import write_points_table
-
-        return write_points_table(self.to_table(sed_type), path, overwrite=overwrite)
-
-    def __repr__(self) -> str:
-        low, high = float(self.distance_min.min()), float(self.distance_max.max())
-        return f"FluxProfile({len(self)} regions, {low:.3g} to {high:.3g} deg, {len(self.points[0])} energy bands)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +140,7 @@ class FluxProfileEstimator:
         values = {key: np.asarray(value) for key, value in estimate(lanes, has_data, scan, *sigmas).items()}
         values |= _counts(likelihood, lanes, values["norm"])
         values["sqrt_ts"] = np.sign(values["norm"]) * np.sqrt(np.maximum(values["ts"], 0.0))
+        values["norm_scan"] = np.broadcast_to(np.asarray(scan), (bands * regions, len(scan)))
         values["reason"] = self._reasons(likelihood, lanes, values, low, high, off_map)
         shaped = {key: v.reshape(regions, bands, *v.shape[1:]) for key, v in values.items()}
         e_ref = attach_unit(np.sqrt(low * high), "TeV")
@@ -226,7 +155,7 @@ class FluxProfileEstimator:
                 e_max=e_max,
                 norms={key: shaped[key][i] for key in NORMS},
                 reference=reference,
-                extra={key: value[i] for key, value in shaped.items() if key not in NORMS and key != "stat_scan"},
+                extra={key: value[i] for key, value in shaped.items() if key not in NORMS},
                 sed_type_init="likelihood",
                 meta=meta,
             )

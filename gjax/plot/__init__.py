@@ -61,6 +61,8 @@ from gjax.plot.maps import plot_map_grid as plot_map_grid
 from gjax.plot.maps import plot_sources as plot_sources
 from gjax.plot.posterior import plot_corner as plot_corner
 from gjax.plot.posterior import plot_trace as plot_trace
+from gjax.plot.profiles import plot_flux_profile as plot_flux_profile
+from gjax.plot.profiles import plot_space_profile as plot_space_profile
 from gjax.plot.reduced_objects import peek_edisp_map as peek_edisp_map
 from gjax.plot.reduced_objects import peek_psf_kernel as peek_psf_kernel
 from gjax.plot.reduced_objects import peek_psf_map as peek_psf_map

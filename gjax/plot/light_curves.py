@@ -191,7 +191,8 @@ def _days(times: Any) -> np.ndarray:
     return (times.jd1 - 2440587.5) + times.jd2
 
 
-def _label(sed_type: str) -> tuple[str, str]:
+def sed_label(sed_type: str) -> tuple[str, str]:
+    """Return the label of a flux axis and its unit."""
     if sed_type not in LABELS:
         raise ValueError(f"unknown SED type {sed_type!r}, expected one of {', '.join(LABELS)}")
     text, unit = LABELS[sed_type]
@@ -234,7 +235,7 @@ def plot_light_curve_points(
     >>> plot_light_curve_points(lightcurve, ax=new_axes()).get_xlabel()
     'Time (UTC)'
     """
-    ylabel, unit = _label(sed_type)
+    ylabel, unit = sed_label(sed_type)
 
     def values(suffix: str) -> Any:
         quantity = lightcurve.quantity(sed_type, suffix)
@@ -314,7 +315,7 @@ def plot_light_curve_profiles(
     missing = [name for name in ("stat", "stat_scan", "norm_scan") if name not in lightcurve.extra]
     if missing:
         raise ValueError(f"light curve: no likelihood scans, {', '.join(missing)} missing")
-    ylabel, unit = _label(sed_type)
+    ylabel, unit = sed_label(sed_type)
     reference = lightcurve.points.reference_flux(sed_type).to_value(unit).reshape(lightcurve.shape)
     stat = lightcurve.extra["stat"][:, band]
     norms = [lightcurve.extra["norm_scan"][:, band], lightcurve.norms["norm"][:, [band]]]

@@ -7,14 +7,18 @@ from astropy.coordinates import SkyCoord
 
 import gjax
 from gjax.datasets import MapDatasetOnOff
+from gjax.errors import DataFormatError
 from gjax.estimators import (
     FluxPointsEstimator,
+    FluxProfile,
     FluxProfileEstimator,
+    ImageProfileEstimator,
     estimate_exposure_reco_energy,
     make_concentric_annulus_sky_regions,
     make_orthogonal_rectangle_sky_regions,
 )
 from gjax.models import PowerLawSpectralModel, SkyModel
+from gjax.plot import new_axes
 from gjax.stats import cash_significance
 
 CENTER = SkyCoord(83.63, 22.01, unit="deg")
@@ -62,8 +66,20 @@ def test_tables_and_files(cube, rings, tmp_path):
     assert table["flux"].shape == (3, 2)
     assert table["flux"].unit == u.Unit("cm-2 s-1")
     np.testing.assert_allclose(table["x_max"][:-1].value, table["x_min"][1:].value)
-    assert profile.write(tmp_path / "profile.fits").exists()
     assert "3 regions" in repr(profile)
+    for name, sed_type in (("profile.fits", "likelihood"), ("profile.ecsv", "flux")):
+        again = FluxProfile.read(profile.write(tmp_path / name, sed_type))
+        np.testing.assert_allclose(again.distance_max, profile.distance_max)
+        for suffix in ("", "_err", "_errn", "_ul"):
+            ours, theirs = (one.quantity("flux", suffix).value for one in (profile, again))
+            np.testing.assert_allclose(theirs, ours, rtol=1e-9)
+        for key in ("counts", "ts", "stat_scan", "reason"):
+            np.testing.assert_array_equal(again[1].extra[key], profile[1].extra[key])
+    with pytest.raises(DataFormatError, match="x_min"):
+        FluxProfile.from_table(profile[0].to_table("flux"))
+    with pytest.raises(DataFormatError, match="no rows"):
+        FluxProfile.from_table(table[:0])
+    assert profile.plot(ax=new_axes()).get_xlabel() == "Distance [deg]"
 
 
 def test_a_region_off_the_map_is_marked(cube, rings, caplog):
@@ -101,3 +117,36 @@ def test_impossible(cube, rings):
         make_concentric_annulus_sky_regions(CENTER, "0.1 deg", "0.2 deg")
     with pytest.raises(ValueError, match="between two positions"):
         make_orthogonal_rectangle_sky_regions(CENTER, CENTER, "1 deg")
+
+
+def test_profiles_of_images(cube):
+    image = cube.counts.sum_over_axes(keepdims=False)
+    data = np.asarray(image.data, dtype=float)
+    lat = ImageProfileEstimator(axis="lat").run(image)
+    assert len(lat) == data.shape[0]
+    assert lat.profile.value.sum() == data.sum()
+    np.testing.assert_allclose(lat.profile_err.value, np.sqrt(lat.profile.value))
+    lon = ImageProfileEstimator([-180, 83.63, 180], axis="lon").run(image)
+    left = image.geom.get_coord().skycoord.ra.deg >= 83.63
+    np.testing.assert_allclose(lon.profile.value, [data[~left].sum(), data[left].sum()])
+    radial = ImageProfileEstimator([0, 0.2, 0.4] * u.deg, "mean", "radial", CENTER)
+    distance = image.geom.get_coord().skycoord.separation(CENTER).deg
+    inside = distance < 0.2
+    found = radial.run(image, image_err=image.copy(data=np.full(data.shape, 2.0)))
+    assert found.profile.value[0] == pytest.approx(data[inside].mean())
+    assert found.profile_err.value[0] == pytest.approx(2 / np.sqrt(inside.sum()))
+    # what a mask takes away has no value
+    masked = radial.run(image, mask=image.copy(data=distance > 0.2))
+    assert np.isnan(masked.profile.value).tolist() == [True, False]
+    assert masked.pixels.tolist() == [0, int(((distance > 0.2) & (distance < 0.4)).sum())]
+    assert found.normalize().profile.value.max() == 1
+    flat = lat.normalize("integral").smooth("10 deg")
+    np.testing.assert_allclose(flat.profile.value, 1 / len(lat))
+    assert lat.smooth("0.05 deg", "gauss").profile.value.std() < lat.profile.value.std()
+    assert lat.plot(ax=new_axes()).get_xlabel() == "Latitude [deg]"
+    assert lat.to_table().meta["PROFILE_TYPE"] == "lat"
+    for options, words in (({"axis": "x"}, "axis"), ({"method": "max"}, "method"), ({"axis": "radial"}, "center")):
+        with pytest.raises(ValueError, match=words):
+            ImageProfileEstimator(**options)
+    with pytest.raises(ValueError, match="expected an image"):
+        ImageProfileEstimator().run(cube.counts)
