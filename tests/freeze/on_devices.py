@@ -28,10 +28,10 @@ def main(kind, address="", number="0"):
     models = Models([source(), FoVBackgroundModel.for_datasets([dataset.name for dataset in datasets])])
     alone = gjax.Likelihood(datasets, models)
     spread = alone.on_devices()
-    program = jax.jit(scoring_terms)
-    found = [jax.device_get(program(one.problem, one.start)) for one in (alone, spread)]
+    programs = [jax.jit(scoring_terms).lower(one.problem, one.start).compile() for one in (alone, spread)]
+    found = [jax.device_get(program(one.problem, one.start)) for program, one in zip(programs, (alone, spread))]
     fits = [one.fit() for one in (alone, spread)]
-    text = program.lower(spread.problem, spread.start).compile().as_text()
+    text = programs[1].as_text()
     answer = {
         "devices": len(spread.problem.buckets[0].counts.sharding.device_set),
         "collectives": {name: text.count(f"{name}(") for name in ("all-reduce", "all-gather", "all-to-all")},

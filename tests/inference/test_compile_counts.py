@@ -11,8 +11,9 @@ from gjax.parameters import GaussianPrior, UniformPrior
 
 
 @pytest.fixture
-def programs(likelihood, result):
+def programs(likelihood):
     """Number of compiled programs of every entry point, after everything was used once."""
+    result = likelihood.fit()
     likelihood.stat_sum()
     likelihood.npred()
     result.profile("index")

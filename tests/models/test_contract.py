@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import fixed_quad
 
 import gjax.models
 from gjax.errors import UnitError
@@ -149,12 +148,14 @@ class Frozen:
         def everything(theta, energy, edges):
             filled = fill(skeleton, theta)
             low, high = edges[:-1], edges[1:]
-            return jnp.concatenate(
+            values = jnp.concatenate(
                 [filled.evaluate(energy), filled.integrate(low, high), filled.integrate_energy(low, high)]
             )
+            return values, values
 
         def both(theta, energy, edges):
-            return everything(theta, energy, edges), jax.jacfwd(everything)(theta, energy, edges)
+            jacobian, values = jax.jacfwd(everything, has_aux=True)(theta, energy, edges)
+            return values, jacobian
 
         def fluxes(theta, energy, edges):
             filled = fill(skeleton, theta)
@@ -164,17 +165,23 @@ class Frozen:
         self.batch = jax.jit(jax.vmap(both, in_axes=(0, None, None)))
         self.hessian = jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(fluxes)), in_axes=(0, None, None)))
 
-    def evaluate(self, thetas):
-        """Values and gradients of up to 32 parameter vectors, in one compiled program."""
-        many = np.concatenate([thetas, np.tile(thetas[-1:], (32 - len(thetas), 1))])
-        value, jacobian = self.batch(many, ENERGY, EDGES)
-        return np.asarray(value)[: len(thetas)], np.asarray(jacobian)[: len(thetas)]
+    def evaluate(self, thetas, energy=ENERGY, edges=EDGES):
+        """Values and gradients of up to 32 parameter vectors at up to 240 energies, in one compiled program."""
+        many, energies = _padded(thetas, 32), _padded(energy, 240)
+        wanted = np.r_[: len(energy), len(energies) : len(energies) + 2 * (len(edges) - 1)]
+        value, jacobian = self.batch(many, energies, edges)
+        return np.asarray(value)[: len(thetas), wanted], np.asarray(jacobian)[: len(thetas), wanted]
 
     def theta(self, **changes):
         theta = self.table.values.copy()
         for name, value in changes.items():
             theta[self.table.names.index(name)] = value
         return theta
+
+
+def _padded(array, number):
+    """Repeat the last row up to a number of rows."""
+    return np.concatenate([array, np.repeat(array[-1:], number - len(array), axis=0)])
 
 
 @pytest.fixture(scope="module")
@@ -267,34 +274,37 @@ def test_second_derivatives(frozen, name):
         np.testing.assert_allclose(hessians[0][:, i], numerical, rtol=1e-4, atol=1e-6 * np.abs(hessians[0]).max())
 
 
-def pieces_of(low, high, cut):
-    return [(low, cut), (cut, high)] if low < cut < high else [(low, high)]
+def nodes_of(low, high, cut):
+    """Nodes and weights of a quadrature of bins, in two pieces where the cut lies inside, shape (bins, 80)."""
+    x, weight = np.polynomial.legendre.leggauss(40)
+    edges = np.stack([low, np.clip(cut, low, high), high], axis=-1)
+    middle, half = 0.5 * (edges[:, 1:] + edges[:, :-1]), 0.5 * np.diff(edges)
+    nodes, weights = middle[..., None] + half[..., None] * x, half[..., None] * weight
+    return nodes.reshape(len(low), -1), weights.reshape(len(low), -1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_integrals_are_those_of_a_quadrature(name):
+def test_integrals_are_those_of_a_quadrature(frozen, name):
+    f = frozen(name)
+    edges = np.array([0.9, 1.1, 1.6, 2.0, 2.2, 2.4, 2.6])
     for changes in [{}, *SPECIAL[name]]:
-        skeleton, table = freeze_tree(CASES[name])
-        theta = table.values.copy()
-        for key, value in changes.items():
-            theta[table.names.index(key)] = value
-        if theta[table.names.index("beta")] < 0.01 if name == "sbpl" else False:
+        theta = f.theta(**changes)
+        if theta[f.table.names.index("beta")] < 0.01 if name == "sbpl" else False:
             continue  # a break sharper than a bin is for the broken power law
-        model = fill(skeleton, jnp.asarray(theta))
-        low, high = np.array([0.9, 1.6]), np.array([1.1, 2.0])
-        ebreak = float(model.ebreak) if name == "bpl" else 1.0
-        for power, method in ((0, model.integrate), (1, model.integrate_energy)):
-            exact = [
-                sum(fixed_quad(lambda e, m=model, p=power: m.evaluate(e) * e**p, *x, n=40)[0] for x in pieces)
-                for pieces in (pieces_of(*pair, ebreak) for pair in zip(low, high))
-            ]
-            np.testing.assert_allclose(method(low, high), exact, rtol=2e-7, atol=1e-12)
+        ebreak = theta[f.table.names.index("ebreak")] if name == "bpl" else 1.0
+        nodes, weights = nodes_of(edges[:3], edges[1:4], ebreak)
+        values = f.evaluate(theta[None], nodes.ravel(), edges)[0][0]
+        density = values[: nodes.size].reshape(nodes.shape)
+        flux, energy_flux = values[nodes.size :].reshape(2, -1)
+        for found, power in ((flux, 0), (energy_flux, 1)):
+            exact = (density * nodes**power * weights).sum(axis=1)
+            np.testing.assert_allclose(found[:3], exact, rtol=2e-7, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", UNLIKE)
-def test_single_precision(name):
-    skeleton, table = freeze_tree(CASES[name])
-    double = fill(skeleton, jnp.asarray(table.values)).integrate(EDGES[:-1], EDGES[1:])
+def test_single_precision(frozen, name):
+    f = frozen(name)
+    double = f.evaluate(f.theta()[None])[0][0][len(ENERGY) :][: len(EDGES) - 1]
     with jax.enable_x64(False):
         skeleton, table = freeze_tree(CASES[name])
         theta = jnp.asarray(table.values)

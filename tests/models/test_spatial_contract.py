@@ -79,7 +79,7 @@ LON, LAT = np.array([0.0, 0.013, 0.2, 359.9, 0.013]), np.array([40.0, 40.017, 39
 
 
 class Frozen:
-    """A model as compiled functions of its flat vector: values, gradients, second derivatives of everything."""
+    """A model as one compiled function of its flat vector: values, gradients, second derivatives of everything."""
 
     def __init__(self, model):
         skeleton, self.table = freeze_tree(model)
@@ -92,28 +92,28 @@ class Frozen:
                 parts += [radii, fractions, filled.unit_vector("galactic")]
             return jnp.concatenate(parts)
 
-        def both(theta, pixels):
-            jacobian = jax.jacfwd(everything)(theta, pixels)
-            # a derivative of the density that is not finite shows in the gradient, however small its weight
-            return everything(theta, pixels), jacobian + 0.0 * jax.grad(density)(theta)
-
         def density(theta):
             return fill(skeleton, theta).evaluate(LON, LAT).sum()
 
         def mean(theta, pixels):
-            return (everything(theta, pixels) * weights).sum()
+            values = everything(theta, pixels)
+            return (values * weights).sum(), values
+
+        def first(theta, pixels):
+            slope, values = jax.grad(mean, has_aux=True)(theta, pixels)
+            return (values, slope), (values, slope)
 
         def second(theta, pixels):
-            return jax.grad(mean)(theta, pixels), jax.jacfwd(jax.grad(mean))(theta, pixels)
+            (jacobian, hessian), (values, slope) = jax.jacfwd(first, has_aux=True)(theta, pixels)
+            # a derivative of the density that is not finite shows in the gradient, however small its weight
+            return values, jacobian + 0.0 * jax.grad(density)(theta), slope, hessian
 
         size = jax.eval_shape(everything, jnp.asarray(self.table.values), PIXELS).shape
         weights = np.random.default_rng(42).uniform(0.5, 1.5, size)
         together = jax.jit(jax.vmap(everything, in_axes=(0, None)))
-        batch = jax.jit(lambda thetas, pixels: jax.lax.map(lambda t: both(t, pixels), thetas))
-        hessian = jax.jit(lambda thetas, pixels: jax.lax.map(lambda t: second(t, pixels), thetas))
+        one_by_one = jax.jit(lambda thetas, pixels: jax.lax.map(lambda t: second(t, pixels), thetas))
         self.together = lambda thetas: together(thetas, PIXELS)
-        self.batch = lambda thetas: _padded(batch, thetas)
-        self.second = lambda thetas: _padded(hessian, thetas)
+        self.second = lambda thetas: _padded(one_by_one, thetas)
 
     def theta(self, **changes):
         theta = self.table.values.copy()
@@ -157,7 +157,7 @@ def test_a_batch_is_what_the_single_calls_are(frozen, name):
     thetas = np.stack([f.theta() * (1 + 1e-4 * k) for k in range(3)])
     together = f.together(thetas)
     for row, theta in zip(together, thetas):
-        np.testing.assert_allclose(row, f.batch(theta[None])[0][0], rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(row, f.second(theta[None])[0][0], rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "const-flux"])
@@ -168,7 +168,7 @@ def test_derivatives(frozen, name):
     points = np.stack([f.theta(), *(f.theta(**changes) for changes in SPECIAL[name])])
     step = np.diag([1e-5 if name.startswith(("lon", "lat")) else 1e-6 for name in f.table.names])
     for point in points:
-        values, jacobians = f.batch(np.concatenate([point + step, point - step, point + 2 * step, point[None]]))
+        values, jacobians, *_ = f.second(np.concatenate([point + step, point - step, point + 2 * step, point[None]]))
         assert np.isfinite(jacobians[-1]).all(), point
         if name == "shell" and point[2] == point[3] == 0:
             continue  # the ratio of the radii has no derivative where both are zero
@@ -185,7 +185,7 @@ def test_derivatives(frozen, name):
                 atol=2e-6 * max(1.0, np.abs(numerical[i]).max()),
                 err_msg=f"{label} at {point}",
             )
-    slopes, hessians = f.second(np.concatenate([points, points[0] + step, points[0] - step]))
+    *_, slopes, hessians = f.second(np.concatenate([points, points[0] + step, points[0] - step]))
     assert np.isfinite(slopes).all()
     assert np.isfinite(hessians).all()
     around = slopes[len(points) :]
