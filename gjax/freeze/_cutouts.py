@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gjax.folding import GridShape, PointShape, RadialShape, wave_numbers
 from gjax.freeze._cubes import CubeArrays
-from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transform, radial_grid
+from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transforms, radial_grid
 from gjax.models._pixels import PixelNodes
 
-__all__ = ["MARGIN", "box_of", "grid_for", "grid_shape", "pixels_around", "point_of", "radial_reach", "radial_shape"]
+__all__ = [
+    "MARGIN",
+    "box_of",
+    "grid_for",
+    "grid_shape",
+    "pixels_around",
+    "point_of",
+    "radial_reach",
+    "radial_shape",
+    "transforms_of",
+]
 
 #: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
 MARGIN = 0.1
@@ -36,10 +47,9 @@ def radial_shape(
     cube: CubeArrays,
     position: np.ndarray,
     grid: RadialGrid,
-    psf: tuple[np.ndarray, np.ndarray, bool],
+    transform: np.ndarray,
     pixels: np.ndarray,
     events: np.ndarray,
-    widths: np.ndarray | None = None,
 ) -> RadialShape:
     """Return what one symmetric source needs to be drawn on one dataset.
 
@@ -51,20 +61,18 @@ def radial_shape(
         ICRS unit vector of the source.
     grid
         Modes and splines.
-    psf
-        Radii [deg], PSF (energies, radii) at the source, and whether the energies are reconstructed ones.
+    transform
+        That of the PSF at the source, from `transforms_of`.
     pixels
         Pixels of the cutout, -1 in padding.
     events
         Unit vectors of events, which follow the pixels, shape (events, 3).
-    widths
-        Factors on the width of the PSF that it is transformed for, on a leading axis; None for the PSF as it is.
     """
     inside = pixels >= 0
     side = float(np.sqrt(cube.solid_angle[pixels[0]])) if inside.any() else 0.0
     fields: dict[str, Any] = {
         "vectors": np.concatenate([np.where(inside[:, np.newaxis], cube.vectors[pixels], -position), events]),
-        "psf": _transforms(psf, grid.wavenumber, widths) * pixel_transform(side, grid.wavenumber),
+        "psf": transform * pixel_transform(side, grid.wavenumber),
         "wavenumber": grid.wavenumber,
         "basis": grid.basis,
         "step": np.asarray(grid.step),
@@ -78,11 +86,24 @@ def point_of(shape: RadialShape) -> PointShape:
     return PointShape(vectors=shape.vectors, psf=psf, step=shape.step)
 
 
-def _transforms(psf: tuple[np.ndarray, np.ndarray, bool], wavenumber: np.ndarray, widths: np.ndarray | None) -> Any:
-    """Return the transform of a PSF, or of PSFs of several widths on a leading axis: stretched, it shrinks."""
+def transforms_of(
+    psfs: Sequence[tuple[np.ndarray, np.ndarray, bool]], wavenumber: np.ndarray, widths: np.ndarray | None
+) -> list[Any]:
+    """Return the transforms of PSFs, of several widths on a leading axis where these are given: stretched, it shrinks.
+
+    Parameters
+    ----------
+    psfs
+        Radii [deg], PSF (energies, radii), and whether the energies are reconstructed ones.
+    wavenumber
+        Shape (modes,) [1/deg].
+    widths
+        Factors on the width of the PSF; None for the PSF as it is.
+    """
+    plain = [psf[:2] for psf in psfs]
     if widths is None:
-        return psf_transform(*psf[:2], wavenumber)
-    return np.stack([psf_transform(*psf[:2], wavenumber * width) for width in widths])
+        return psf_transforms(plain, wavenumber)
+    return [np.stack(rows) for rows in zip(*(psf_transforms(plain, wavenumber * width) for width in widths))]
 
 
 def box_of(geom: Any, position: Any, shape: tuple[int, int], refine: int = 1) -> tuple[np.ndarray, PixelNodes]:
@@ -128,7 +149,7 @@ def _kernel(psf: tuple[np.ndarray, np.ndarray, bool], nodes: PixelNodes, widths:
     largest = np.pi * fine * np.hypot(1 / sides[0], 1 / sides[1])
     nodes_1d = np.linspace(0.0, largest, 8192)
     # the last is the narrowest, which needs the most wave numbers
-    profiles = _transforms(psf, nodes_1d, np.ones(1) if widths is None else widths)
+    profiles = transforms_of([psf], nodes_1d, np.ones(1) if widths is None else widths)[0]
     power = nodes_1d * (profiles[-1] * pixel_transform(max(sides), nodes_1d)) ** 2
     for times in (1, 2, 4):
         qy, qx = wave_numbers(nodes.shape, times)  # type: ignore[arg-type]
@@ -159,7 +180,7 @@ def grid_shape(
     nodes
         Sub-pixels, from `box_of`.
     psf, widths
-        As in `radial_shape`; None without PSF.
+        As in `transforms_of`; no PSF if None.
     """
     kernel: Any = None if psf is None else _kernel(psf, nodes, widths)
     energy: Any = np.sqrt(cube.edges[:-1] * cube.edges[1:])
@@ -179,7 +200,7 @@ def grid_for(psfs: list[Any], sides: list[float], extent: float, reach: float, r
     Parameters
     ----------
     psfs
-        Radii [deg] and PSF of the datasets, as in `radial_shape`.
+        Radii [deg] and PSF of the datasets, as in `transforms_of`.
     sides
         Sides of the pixels of the datasets [deg].
     extent

@@ -10,60 +10,10 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from gjax.folding import PointShape, RadialShape, fold_axes
-from gjax.freeze._temporal import temporal_axes
-from gjax.likelihood import AbstractCubes, Problem
+from gjax.folding import PointShape, RadialShape
+from gjax.likelihood import AbstractCubes, Problem, dataset_axes
 
 __all__ = ["replicated", "spread_problem"]
-
-
-def _everywhere(tree: Any, axis: int | None) -> Any:
-    return jax.tree_util.tree_map(lambda _: -1 if axis is None else axis, tree)
-
-
-def _dataset_axes(problem: Problem) -> Problem:
-    """Return the problem with the number of the dataset axis in place of every array, -1 where there is none."""
-    axes: Any = _everywhere(problem, None)
-
-    def fold(tree: Any) -> Any:
-        # a leading axis of sources, then that of datasets; None marks what all datasets share
-        own = fold_axes(tree)
-        return jax.tree_util.tree_map(lambda a: -1 if a is None else 1, own, is_leaf=lambda a: a is None)
-
-    groups = tuple(
-        eqx.tree_at(
-            lambda g: (g.applies, g.folds, g.temporal),
-            at,
-            (
-                tuple(1 for _ in group.applies),
-                tuple(None if f is None else fold(f) for f in group.folds),
-                temporal_axes(group.temporal),
-            ),
-            is_leaf=lambda node: node is None,
-        )
-        for at, group in zip(axes.groups, problem.groups)
-    )
-    columns = eqx.tree_at(
-        lambda c: (c.sources, c.backgrounds, c.local),
-        axes.columns,
-        tuple(
-            _everywhere(part, i)
-            for part, i in zip((problem.columns.sources, problem.columns.backgrounds, problem.columns.local), (1, 0, 0))
-        ),
-        is_leaf=lambda node: node is None,
-    )
-    return eqx.tree_at(
-        lambda p: (p.groups, p.buckets, p.instruments, p.backgrounds, p.columns),
-        axes,
-        (
-            groups,
-            _everywhere(problem.buckets, 0),
-            _everywhere(problem.instruments, 0),
-            _everywhere(problem.backgrounds, 0),
-            columns,
-        ),
-        is_leaf=lambda node: node is None,
-    )
 
 
 def _grown(problem: Problem, number: int) -> Problem:
@@ -82,7 +32,7 @@ def _grown(problem: Problem, number: int) -> Problem:
         room = -array.shape[axis] % number if axis >= 0 else 0
         return np.concatenate([array, np.repeat(array.take([0], axis), room, axis)], axis) if room else array
 
-    larger = jax.tree_util.tree_map(grown, problem, _dataset_axes(problem))
+    larger = jax.tree_util.tree_map(grown, problem, dataset_axes(problem))
 
     def silent(leaf: Any, real: Any, axis: int) -> Any:
         counts = (np.arange(leaf.shape[axis]) < real.shape[axis]).reshape([-1] + [1] * (leaf.ndim - 1 - axis))
@@ -135,8 +85,6 @@ def spread_problem(problem: Problem, devices: Sequence[Any]) -> Problem:
     def spread(node: Any) -> Any:
         return dataclasses.replace(node, is_spread=True) if isinstance(node, RadialShape | PointShape) else node
 
-    larger = _grown(problem, len(devices))
+    larger = dataclasses.replace(_grown(problem, len(devices)), n_devices=len(devices))
     larger = jax.tree_util.tree_map(spread, larger, is_leaf=lambda node: isinstance(node, RadialShape | PointShape))
-    return jax.tree_util.tree_map(
-        lambda leaf, axis: jax.device_put(leaf, sharding(axis)), larger, _dataset_axes(larger)
-    )
+    return jax.tree_util.tree_map(lambda leaf, axis: jax.device_put(leaf, sharding(axis)), larger, dataset_axes(larger))

@@ -22,6 +22,7 @@ from gjax.freeze._cutouts import (
     point_of,
     radial_reach,
     radial_shape,
+    transforms_of,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.freeze._events import event_edisp
@@ -390,14 +391,12 @@ def _radial(
     most = max(len(one) for row in events for one in row)
     room = ladder(most) if most else 0
     shapes = []
-    for place, cut_row, psf_row, at in zip(places, cuts, psfs, events):
+    transforms = iter(transforms_of([psf for row in psfs for psf in row], grid.wavenumber, widths))
+    for place, cut_row, at in zip(places, cuts, events):
         # padding lies where the source is not
         filled = [np.concatenate([one, np.tile(-place, (room - len(one), 1))]) for one in at]
         shapes.append(
-            [
-                radial_shape(cut.cube, place, grid, psf, cut.pixels, v, widths)
-                for cut, psf, v in zip(cut_row, psf_row, filled)
-            ]
+            [radial_shape(cut.cube, place, grid, next(transforms), cut.pixels, v) for cut, v in zip(cut_row, filled)]
         )
     return shapes, cuts
 

@@ -130,16 +130,39 @@ def exposure_maps(exposure: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, n
     spectra
         Shape (maps, energy_true, energy): ``maps @ spectra`` is the exposure where the mask is set, 0 elsewhere.
     """
-    patterns, which = np.unique(mask, axis=1, return_inverse=True)
-    which = np.asarray(which).reshape(-1)
-    columns = (patterns[:, :, np.newaxis] * exposure[:, np.newaxis, :]).reshape(len(mask), -1)
+    patterns, which = _patterns(mask)
+    # an exposure first, for it may have many energies behind few functions of the sky; then times every pattern
+    sky, energies = _few(exposure)
+    products = patterns[:, :, np.newaxis] * sky[:, np.newaxis, :]
+    columns = products.reshape(len(mask), patterns.shape[1] * sky.shape[1])
+    maps, vectors = _few(columns)
+    spectra = vectors.reshape(len(vectors), patterns.shape[1], len(energies)) @ energies
+    return maps, np.moveaxis(spectra[:, which, :], 1, 2)
+
+
+def _patterns(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different columns of a mask, shape (pixels, patterns), and for each of its columns which one it is."""
+    first: dict[bytes, int] = {}
+    which = [first.setdefault(column.tobytes(), len(first)) for column in np.packbits(mask, axis=0).T]
+    at = np.unique(which, return_index=True)[1]
+    return mask[:, at], np.array(which, dtype=int)
+
+
+def _few(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Write a matrix as few columns (rows, few) times (few, columns), all columns counting the same."""
     scale = np.abs(columns).max(axis=0, initial=0.0)
-    columns = columns / np.where(scale > 0, scale, 1.0)
-    _, size, rows = np.linalg.svd(np.linalg.qr(columns, mode="r"))
-    keep = np.cumsum(size[::-1] ** 2)[::-1] > _LOST**2 * max(np.sum(size**2), 1e-300)
-    vectors = rows[: len(size)][keep].T
-    spectra = (vectors.T * scale).reshape(vectors.shape[1], patterns.shape[1], exposure.shape[1])
-    return columns @ vectors, np.moveaxis(spectra[:, which, :], 1, 2)
+    scaled = columns / np.where(scale > 0, scale, 1.0)
+    total, rest = np.sum(scaled**2), scaled
+    vectors = np.zeros((columns.shape[1], 0))
+    for _ in range(2):
+        # products of columns know directions down to 1e-8 of the largest: those below 1e-5 are looked for in what is
+        # left. A decomposition of the columns themselves takes fifty times as long
+        size, directions = np.linalg.eigh(rest.T @ rest)
+        is_there = (size > 1e-10 * size.max(initial=0.0)) & (np.cumsum(np.maximum(size, 0.0)) > _LOST**2 * total)
+        found = directions[:, is_there]
+        vectors = np.concatenate([vectors, found], axis=1)
+        rest = rest - (rest @ found) @ found.T
+    return scaled @ vectors, vectors.T * scale
 
 
 def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:

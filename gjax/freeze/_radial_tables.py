@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["RadialGrid", "pixel_transform", "psf_transform", "radial_grid"]
+__all__ = ["RadialGrid", "pixel_transform", "psf_transforms", "radial_grid"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +44,7 @@ def radial_grid(radius: float, resolution: float) -> RadialGrid:
     from scipy.linalg import solve_banded
     from scipy.special import j0, j1, jn_zeros
 
-    modes = int(np.ceil(radius / resolution))
+    modes = _shared(int(np.ceil(radius / resolution)))
     zeros = jn_zeros(0, modes)
     wavenumber = zeros / radius
     cells = 2 * modes
@@ -61,37 +63,52 @@ def radial_grid(radius: float, resolution: float) -> RadialGrid:
     return RadialGrid(wavenumber, basis, step)
 
 
-def psf_transform(rad: np.ndarray, psf: np.ndarray, wavenumber: np.ndarray) -> np.ndarray:
-    """Return the Hankel transform of a PSF, normalised to 1 at wave number 0.
+def _shared(modes: int) -> int:
+    """Return the next number of four binary digits: sources of about one size are one program, wherever fits start."""
+    step = 1 << max(modes.bit_length() - 4, 0)
+    return -(-modes // step) * step
+
+
+def psf_transforms(psfs: Sequence[tuple[np.ndarray, np.ndarray]], wavenumber: np.ndarray) -> list[np.ndarray]:
+    """Return the Hankel transforms of PSFs, normalised to 1 at wave number 0.
 
     Parameters
     ----------
-    rad
-        Centres of the radial bins, shape (rad,) [deg].
-    psf
-        Any multiple of the PSF per solid angle, shape (energy_true, rad); linear in between.
+    psfs
+        Centres of the radial bins, shape (rad,) [deg], and any multiple of the PSF per solid angle, shape (energy_true,
+        rad); linear in between. Those that share radii are transformed together: Bessel functions take the time.
     wavenumber
         Shape (modes,) [1/deg].
 
     Returns
     -------
-    transform
-        Shape (energy_true, modes); 0 where the PSF is empty.
+    transforms
+        One per PSF, shape (energy_true, modes); 0 where the PSF is empty.
     """
     from scipy.special import j0
 
-    gap = np.diff(rad) if len(rad) > 1 else 2 * rad
-    edges = np.concatenate([[0.0], 0.5 * (rad[1:] + rad[:-1]), [rad[-1] + 0.5 * gap[-1]]])
-    part = (np.arange(16) + 0.5) / 16
-    width = np.diff(edges)
-    fine = (edges[:-1, np.newaxis] + width[:, np.newaxis] * part).ravel()
-    index = np.clip(np.searchsorted(rad, fine) - 1, 0, max(len(rad) - 2, 0))
-    t = (fine - rad[index]) / gap[index] if len(rad) > 1 else np.zeros_like(fine)
-    values = np.maximum(psf[:, index] * (1 - t) + psf[:, np.minimum(index + 1, len(rad) - 1)] * t, 0.0)
-    ring = values * fine * np.repeat(width, 16)
-    total = ring.sum(axis=1, keepdims=True)
-    transform = ring @ j0(np.outer(fine, wavenumber))
-    return np.divide(transform, total, out=np.zeros_like(transform), where=total > 0)
+    same: dict[bytes, list[int]] = {}
+    for number, (rad, _) in enumerate(psfs):
+        same.setdefault(rad.tobytes(), []).append(number)
+    out: list[Any] = [None] * len(psfs)
+    for members in same.values():
+        rad = psfs[members[0]][0]
+        gap = np.diff(rad) if len(rad) > 1 else 2 * rad
+        edges = np.concatenate([[0.0], 0.5 * (rad[1:] + rad[:-1]), [rad[-1] + 0.5 * gap[-1]]])
+        part = (np.arange(16) + 0.5) / 16
+        width = np.diff(edges)
+        fine = (edges[:-1, np.newaxis] + width[:, np.newaxis] * part).ravel()
+        index = np.clip(np.searchsorted(rad, fine) - 1, 0, max(len(rad) - 2, 0))
+        t = (fine - rad[index]) / gap[index] if len(rad) > 1 else np.zeros_like(fine)
+        bessel = j0(np.outer(fine, wavenumber))
+        for number in members:
+            psf = psfs[number][1]
+            values = np.maximum(psf[:, index] * (1 - t) + psf[:, np.minimum(index + 1, len(rad) - 1)] * t, 0.0)
+            ring = values * fine * np.repeat(width, 16)
+            total = ring.sum(axis=1, keepdims=True)
+            transform = ring @ bessel
+            out[number] = np.divide(transform, total, out=np.zeros_like(transform), where=total > 0)
+    return out
 
 
 def pixel_transform(size: float, wavenumber: np.ndarray) -> np.ndarray:

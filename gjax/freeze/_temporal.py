@@ -13,7 +13,7 @@ from gjax.freeze._backgrounds import stack_trees
 from gjax.freeze._datasets import FrozenDatasets, ladder
 from gjax.models import applies_to
 
-__all__ = ["temporal_axes", "temporal_entries", "temporal_factors"]
+__all__ = ["temporal_entries", "temporal_factors"]
 
 
 def temporal_factors(
@@ -94,17 +94,3 @@ def temporal_entries(
         else:
             out.append([[one] * size for one in entries(skeleton, rows)])
     return out
-
-
-def temporal_axes(temporal: Sequence[tuple[Any, Any]] | None) -> Any:
-    """Return the number of the dataset axis of every leaf, -1 where there is none."""
-    if temporal is None:
-        return None
-
-    def everywhere(tree: Any, axis: int) -> Any:
-        return jax.tree_util.tree_map(lambda _: axis, tree)
-
-    return tuple(
-        (everywhere(skeleton, 1 if skeleton.is_by_dataset else -1), everywhere(times, 1))
-        for skeleton, times in temporal
-    )

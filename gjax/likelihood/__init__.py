@@ -41,6 +41,7 @@ from gjax.likelihood._on_off import background_profile as background_profile
 from gjax.likelihood._on_off import wstat as wstat
 from gjax.likelihood._on_off import wstat_observed as wstat_observed
 from gjax.likelihood._on_off import wstat_weight as wstat_weight
+from gjax.likelihood._pieces import dataset_axes as dataset_axes
 from gjax.likelihood._poisson import cash as cash
 from gjax.likelihood._poisson import cash_weight as cash_weight
 from gjax.likelihood._problem import Problem as Problem

@@ -16,7 +16,17 @@ from jax import Array
 
 from gjax.likelihood._columns import Columns
 
-__all__ = ["Arrow", "Matrix", "add_diagonal", "assemble", "diagonal_of", "has_influence", "no_matrix", "spread"]
+__all__ = [
+    "Arrow",
+    "Matrix",
+    "add_diagonal",
+    "assemble",
+    "diagonal_of",
+    "directions_of",
+    "has_influence",
+    "no_matrix",
+    "spread",
+]
 
 
 class Arrow(eqx.Module):
@@ -52,6 +62,27 @@ def no_matrix(columns: Columns) -> Matrix:
         tuple(jnp.zeros((*at.shape, g)) for at in columns.local),
         tuple(jnp.zeros((*at.shape, at.shape[1])) for at in columns.local),
     )
+
+
+def directions_of(columns: Columns) -> Array:
+    """Return directions of the free vector, shape (n, k), along which second derivatives are all of a matrix.
+
+    Those of its own parameters are the same for all datasets, because they meet no others.
+
+    Parameters
+    ----------
+    columns
+        Which parameters are whose.
+    """
+    k = columns.directions.shape[1]
+    if columns.local is None or columns.shared is None:
+        return jnp.eye(k, dtype=columns.directions.dtype)
+    g, most = len(columns.shared), max(at.shape[1] for at in columns.local)
+    out = jnp.zeros((g + most, k), columns.directions.dtype)
+    out = out.at[jnp.arange(g), columns.shared].set(1.0, mode="drop")
+    for at in columns.local:
+        out = out.at[g + jnp.arange(at.shape[1]), at].set(1.0, mode="drop")
+    return out
 
 
 def spread(columns: Columns, shared: Array, local: Sequence[Array]) -> Array:

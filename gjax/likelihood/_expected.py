@@ -6,14 +6,16 @@ sum of theirs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.likelihood._arrow import Arrow, Matrix
+from gjax.likelihood._arrow import Arrow, Matrix, assemble
 from gjax.likelihood._buckets import AbstractBucket, CashCubes, CashSpectra, OnOffCubes, OnOffSpectra
+from gjax.likelihood._derivatives import blocks, linearised, products, project
 from gjax.likelihood._on_off import background_profile
 from gjax.likelihood._problem import (
     Parts,
@@ -25,7 +27,6 @@ from gjax.likelihood._problem import (
     prior_of_theta,
     sum_parts,
 )
-from gjax.likelihood._scoring import _blocks, _linearised, _products, _project
 
 __all__ = [
     "LEAST_COUNTS",
@@ -171,9 +172,14 @@ def expected_information(problem: Problem, x: Array, off: tuple[Array | None, ..
     off
         Expected off counts per bucket, from `expected_off`.
     """
-    mu, columns = _linearised(problem, x)
+    mu, columns = linearised(problem, x)
     weights = [information_weight(bucket, m, b) for bucket, m, b in zip(problem.buckets, mu, off)]
-    return dense_matrix(problem, _products(problem, columns, [jnp.zeros_like(m) for m in mu], weights)[1])
+    return _summed(problem, columns, [jnp.zeros_like(m) for m in mu], weights)
+
+
+def _summed(problem: Problem, columns: Parts, slopes: Sequence[Array], weights: Sequence[Array]) -> Array:
+    """Return the sum of weight times derivative times derivative as a dense matrix."""
+    return dense_matrix(problem, assemble(problem.columns, *products(problem, columns, slopes, weights))[1])
 
 
 def dense_matrix(problem: Problem, matrix: Matrix) -> Array:
@@ -203,7 +209,7 @@ def dense_matrix(problem: Problem, matrix: Matrix) -> Array:
 
 def _all_slopes(problem: Problem, columns: Parts, number: int) -> Array:
     """Return the derivatives of a bucket by the whole free vector, shape (datasets, k, bins)."""
-    found = _project(*_blocks(problem, columns, number))
+    found = project(*blocks(problem, columns, number))
     shared, local = problem.columns.shared, problem.columns.local
     if shared is None or local is None:
         return found
@@ -225,10 +231,10 @@ def score_products(problem: Problem, x: Array) -> Array:
     x
         The free vector, in units of the scales.
     """
-    mu, columns = _linearised(problem, x)
+    mu, columns = linearised(problem, x)
     slopes = [jax.grad(lambda m, b=bucket: jnp.sum(b.statistic(m)))(m) for bucket, m in zip(problem.buckets, mu)]
     weights = [0.25 * slope**2 for slope in slopes]
-    return dense_matrix(problem, _products(problem, columns, slopes, weights)[1])
+    return _summed(problem, columns, slopes, weights)
 
 
 def prior_information(problem: Problem, x: Array) -> Array:
@@ -274,7 +280,7 @@ def expected_bins(problem: Problem, x: Array, off: tuple[Array | None, ...]) -> 
     """
     parts = predict_parts(problem, full_theta(problem, x), 1)
     signal, other = (sum_parts(problem, _only(parts, sources=which)) for which in (True, False))
-    _, columns = _linearised(problem, x)
+    _, columns = linearised(problem, x)
 
     def slopes(which: bool, number: int) -> Array:
         return _all_slopes(problem, _only(columns, sources=which), number)

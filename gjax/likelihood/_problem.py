@@ -103,6 +103,8 @@ class Problem(eqx.Module):
         Per bucket the templates of counts.
     columns
         Which free parameters act on what.
+    n_devices
+        Over how many devices datasets are spread.
     """
 
     table: FrozenTable
@@ -113,6 +115,7 @@ class Problem(eqx.Module):
     backgrounds: tuple[BackgroundGroup | None, ...]
     templates: tuple[tuple[TemplateGroup, ...], ...]
     columns: Columns
+    n_devices: int = eqx.field(static=True, default=1)
 
 
 def full_theta(problem: Problem, x: Array) -> Array:

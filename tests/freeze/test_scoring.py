@@ -7,7 +7,17 @@ import pytest
 from small_cubes import LAT, LON, cube, like, on_off, source
 
 import gjax
-from gjax.likelihood import full_theta, hessian, predict, scoring_terms, statistic
+from gjax.likelihood import (
+    Arrow,
+    dense_matrix,
+    full_theta,
+    hessian,
+    no_matrix,
+    predict,
+    scoring_terms,
+    statistic,
+)
+from gjax.likelihood._pieces import _piece_size, of_bucket
 from gjax.models import (
     FoVBackgroundModel,
     GaussianSpatialModel,
@@ -70,16 +80,29 @@ def spectra_with_nuisances(simulate_on_off):
 
 
 @pytest.mark.parametrize(
-    ("make", "colours", "is_large"),
-    [(cubes_with_everything, 4, False), (many_cubes, 4, True), (spectra_with_nuisances, 4, False)],
+    ("make", "in_pieces", "many"),
+    [
+        (cubes_with_everything, False, 32),
+        (many_cubes, True, 32),
+        (many_cubes, True, 8),
+        (spectra_with_nuisances, False, 32),
+    ],
 )
-def test_derivatives_part_by_part(make, colours, is_large, simulate_on_off, monkeypatch):
-    monkeypatch.setattr("gjax.likelihood._scoring._is_large", lambda problem: is_large)
+def test_derivatives_part_by_part(make, in_pieces, many, simulate_on_off, monkeypatch):
+    # from that many parameters on, matrices are kept without the zeros between datasets
+    monkeypatch.setattr("gjax.freeze._colours._MANY", many)
+    if in_pieces:  # one colour after the other, one piece of datasets after the other
+        monkeypatch.setattr("gjax.likelihood._scoring.is_large", lambda problem: True)
+        monkeypatch.setattr("gjax.likelihood._derivatives.is_large", lambda problem: True)
+        monkeypatch.setattr("gjax.likelihood._pieces._AT_ONCE", 10_000)
     datasets, models = make(simulate_on_off)
     likelihood = gjax.Likelihood(datasets, models)
     problem, x = likelihood.problem, likelihood.start
-    assert len(problem.columns.directions) == colours < len(x)
+    assert len(problem.columns.directions) == 4 < len(x)
+    assert isinstance(no_matrix(problem.columns), Arrow) == (many == 8)
+    assert _piece_size(of_bucket(problem, 0)) < len(datasets) or not in_pieces
     value, gradient, fisher = jax.jit(scoring_terms)(problem, x)
+    fisher = dense_matrix(problem, fisher)
     slope_of = jax.jit(jax.value_and_grad(statistic, argnums=1))
     total, prior = slope_of(problem, x)
     assert float(value) == pytest.approx(float(total), rel=1e-13)
@@ -89,7 +112,7 @@ def test_derivatives_part_by_part(make, colours, is_large, simulate_on_off, monk
     if problem.table.prior_kind is None:
         np.testing.assert_allclose(gradient, plain, rtol=1e-10, atol=1e-9 * np.abs(plain).max())
         np.testing.assert_allclose(fisher / np.outer(size, size), plain_fisher / np.outer(size, size), atol=1e-12)
-    ours = jax.jit(hessian)(problem, x)
+    ours = dense_matrix(problem, jax.jit(hessian)(problem, x))
     # differences of plain gradients over a ten thousandth of an error: good to the square of that, and to rounding
     steps = np.diag(1e-4 / size)
     exact = np.array([np.subtract(slope_of(problem, x + s)[1], slope_of(problem, x - s)[1]) for s in steps])
