@@ -198,7 +198,7 @@ def run(table: Table, *, quick: bool = False, parts: tuple[str, ...] = PARTS) ->
     if "coverage" in parts:
         coverage(table, lanes, on, counts_off, expected)
     if "intervals" in parts:
-        few = 60 if quick else 400
+        few = 60 if quick else 2000
         unified(table, lanes, on[:few], counts_off[:few], len(EDGES) - 1)
     if "covariance" in parts:
         covariance(table, likelihood, on, counts_off)
