@@ -114,7 +114,7 @@ def reasons(
     Parameters
     ----------
     values
-        Norms, errors and ``success``.
+        Norms, errors and ``success``; perhaps "no_limit", why there are no limits.
     low, high
         Ends of the bands [TeV].
     covered
@@ -139,7 +139,7 @@ def reasons(
         "the fit did not converge": ~values["success"],
         "no counts: no symmetric error": no_error & (counts == 0),
         "the statistic has a corner at the best norm: no symmetric error": no_error,
-        "the statistic does not rise to the upper limit": no_limit,
+        values.get("no_limit", "the statistic does not rise to the upper limit"): no_limit,
         "a prediction would be negative first: no downward error": ~np.isfinite(values["norm_errn"]),
         "no background: no sensitivity": no_sensitivity,
     }

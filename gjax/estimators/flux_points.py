@@ -159,7 +159,7 @@ class FluxPointsEstimator:
             values = estimate_reoptimised(likelihood, source, lanes, bands, scan, *sigmas)
         else:
             values = estimate(lanes, bands, scan, *sigmas)
-        found = {key: np.asarray(v) for key, v in values.items()}
+        found: dict[str, Any] = {key: np.asarray(v) for key, v in values.items()}
         if self.ul_method != "profile":
             found |= self._unified(lanes, found)
         reach = sensitivity_norms(
@@ -168,14 +168,19 @@ class FluxPointsEstimator:
         found["norm_sensitivity"] = np.where(has_data, reach, np.nan)
         return to_flux_points(likelihood, self, lanes, low, high, found)
 
-    def _unified(self, lanes: Lanes, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _unified(self, lanes: Lanes, values: dict[str, np.ndarray]) -> dict[str, Any]:
         """Return unified intervals in place of the profile limits."""
         limit, good = np.nan_to_num(values["norm_ul"]), values["success"]
         error = np.nan_to_num((values["norm_ul"] - values["norm"]) / self.n_sigma_ul)
         start = np.where(error > 0, error, 1.0)
         top = np.maximum(1.5 * limit, 5 * start)
         level = math.erf(self.n_sigma_ul / math.sqrt(2))
-        low, high = unified_intervals(self.key, lanes, top, start, level, self.n_toys)
+        try:
+            low, high = unified_intervals(self.key, lanes, top, start, level, self.n_toys)
+        except KeyboardInterrupt:
+            log.warning("interrupted: the points have no limits")
+            nothing = np.full(len(top), np.nan)
+            return {"norm_ul": nothing, "norm_ll": nothing, "no_limit": "not computed: interrupted"}
         return {"norm_ul": np.where(good, high, np.nan), "norm_ll": np.where(good, low, np.nan)}
 
 

@@ -169,11 +169,16 @@ class TSMapEstimator:
                 ]
                 inside = np.any([given.mask[part[number]].any(axis=0) for given, part in zip(inputs, slices)], axis=0)
                 found.append(self._estimate(bands, inside))
+                if np.any(found[-1]["flag"] == INTERRUPTED):
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             if not found:
                 raise
-            log.warning(f"interrupted: {len(found)} of {axis.nbin} bands are done")
-        if self.exact and len(found) == axis.nbin:
+            is_part = bool(np.any(found[-1]["flag"] == INTERRUPTED))
+            more = " and a part of the next" if is_part else ""
+            log.warning(f"interrupted: {len(found) - is_part} of {axis.nbin} bands{more} are done")
+        is_done = len(found) == axis.nbin and not np.any(found[-1]["flag"] == INTERRUPTED)
+        if self.exact and is_done:
             found = self._refine(found, inputs, slices)
         found += [_nothing(found[0])] * (axis.nbin - len(found))
         geom = inputs[0].dataset.counts.geom.to_image().to_cube([axis])
@@ -208,7 +213,7 @@ class TSMapEstimator:
         bare = sum(int(np.sum((band.counts > 0) & ~(band.background > 0))) for band in bands)
         if bare:
             log.warning(f"{bare} bins have counts but no background: sources are found there in any case")
-        solved = self._solve(bands, wanted, total, chosen)
+        solved, is_open = self._solve(bands, wanted, total, chosen)
         sums = [window_sums(band) for band in bands]
         expected, null = (np.sum(parts, axis=0) for parts in zip(*sums))
         solved["npred_excess"] = solved["norm"] * total
@@ -223,24 +228,39 @@ class TSMapEstimator:
             for name, values in solved.items()
         }
         cases = {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
-        return masked | {"flag": missing_flags(masked, **cases)}
+        flag = missing_flags(masked, **cases)
+        return masked | {"flag": np.where(wanted & is_open[:, np.newaxis], INTERRUPTED, flag).astype(flag.dtype)}
 
     def _solve(
         self, bands: list[BandInput], wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]
-    ) -> dict[str, np.ndarray]:
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return the solutions of a band, and the rows that Ctrl-C left open."""
+        from tqdm import tqdm
+
         found: dict[str, np.ndarray] = {}
         occupied = [occupied_bins(band) for band in bands]
         size = default_batch() if self.batch_size is None else self.batch_size
-        for cells in cell_batches(occupied, wanted, max(size // CELLS, 1)):
-            here = wanted[cells.rows]
+        is_open = np.ones(len(wanted), bool)
+        # nothing to see of what takes less than a second
+        bar = tqdm(total=len(wanted), desc="rows", delay=1, leave=False, disable=None)
+        try:
+            for cells in cell_batches(occupied, wanted, max(size // CELLS, 1)):
+                here = wanted[cells.rows]
 
-            def bound(root: np.ndarray, cells: Cells = cells, here: np.ndarray = here) -> np.ndarray:
-                return lowest_norms(bands, np.where(here, root.reshape(here.shape), np.inf), cells.rows).ravel()
+                def bound(root: np.ndarray, cells: Cells = cells, here: np.ndarray = here) -> np.ndarray:
+                    return lowest_norms(bands, np.where(here, root.reshape(here.shape), np.inf), cells.rows).ravel()
 
-            values = self._batch(cells, bound, here, total[cells.rows], chosen)
-            for name, value in values.items():
-                found.setdefault(name, _blank(value, wanted.shape))[..., cells.rows, :] = value
-        return found
+                values = self._batch(cells, bound, here, total[cells.rows], chosen)
+                for name, value in values.items():
+                    found.setdefault(name, _blank(value, wanted.shape))[..., cells.rows, :] = value
+                is_open[cells.rows] = False
+                bar.update(len(here))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+        finally:
+            bar.close()
+        return found, is_open
 
     def _refine(
         self, found: list[dict[str, np.ndarray]], inputs: list[MapInput], slices: list[list[slice]]

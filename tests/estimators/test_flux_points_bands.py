@@ -98,6 +98,19 @@ def test_feldman_cousins_limits_are_those_of_counts(marked):
     np.testing.assert_allclose(marked.extra["norm_ll"][good] * flux, low, atol=0.15)
 
 
+def test_points_survive_an_interruption_of_their_limits(odd, marked, monkeypatch, caplog):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gjax.estimators._unified.higher_ranks", interrupted)
+    options = {"ul_method": "feldman-cousins", "key": jax.random.key(0), "n_sigma_ul": 1.6448536}
+    points = FluxPointsEstimator([0.1, 0.2, *EDGES, 200, 300], **options).run(odd)
+    assert "no limits" in caplog.text
+    np.testing.assert_array_equal(points.norms["norm"], marked.norms["norm"])
+    assert np.isnan(points.norms["norm_ul"]).all()
+    assert points.extra["reason"][7] == "not computed: interrupted"
+
+
 def test_off_counts_widen_the_limits(model):
     """An on-off band with many off counts has the limits of a known background; with few they are wider."""
     energy = MapAxis.from_energy_edges(EDGES[:3], unit="TeV")

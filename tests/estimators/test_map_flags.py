@@ -105,3 +105,26 @@ def test_bands_that_are_done_survive_an_interruption(cube, monkeypatch, caplog):
     number[:] = [1, 1]
     with pytest.raises(KeyboardInterrupt):
         TSMapEstimator(**options).run(cube)
+
+
+def test_rows_that_are_done_survive_an_interruption(cube, monkeypatch, caplog):
+    options = {"kernel_width": 0.1, "energy_edges": np.geomspace(1, 10, 4)}
+    whole, real, number = TSMapEstimator(**options).run(cube), TSMapEstimator._batch, []
+
+    def interrupted(*arguments):
+        number.append(1)
+        if len(number) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(TSMapEstimator, "_batch", interrupted)
+    # two rows are about eighty cells
+    part = TSMapEstimator(**options, batch_size=1024).run(cube)
+    assert "0 of 3 bands and a part of the next are done" in caplog.text
+    done = np.isfinite(part["ts"].data[0]).all(axis=1)
+    first = int(done.argmin())
+    assert 0 < first < len(done)
+    np.testing.assert_allclose(part["ts"].data[0, :first], whole["ts"].data[0, :first], rtol=1e-5, atol=1e-5)
+    assert np.isnan(part["norm"].data[0, first:]).all()
+    assert np.isnan(part["norm"].data[1:]).all()
+    assert part.reasons()["not computed: interrupted"] == part["ts"].data.size - first * part["ts"].data.shape[2]
