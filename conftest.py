@@ -20,14 +20,15 @@ collect_ignore_glob = ["tests/*/make_golden*.py", "make_golden*.py"]
 if jax.__version_info__ < (0, 11):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
 
-#: Tests of what users wait for: programs of fits and analyses are optimised.
-OPTIMISED = [Path(__file__).parent / "tests" / name for name in ("analysis", "docs", "freeze", "inference")]
+#: Tests of what users wait for, and of the engine: their programs are optimised.
+OPTIMISED = ("analysis", "docs", "inference", "freeze/test_photon_engine.py", "freeze/test_scoring.py")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiler(request):
     """Programs of the other tests are small: optimising them takes longer than running them."""
-    is_optimised = any(folder in request.path.parents for folder in OPTIMISED)
+    tests = Path(__file__).parent / "tests"
+    is_optimised = any(request.path.is_relative_to(tests / name) for name in OPTIMISED)
     jax.config.update("jax_disable_most_optimizations", not is_optimised)
     yield
     # three memory maps per kernel, of which Linux gives a process 65530: those of a whole run are more

@@ -1,6 +1,7 @@
 """Datasets spread over devices: virtual ones of one process, and two processes that talk to each other."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -16,10 +17,9 @@ SCRIPT = Path(__file__).with_name("on_devices.py")
 
 
 def run(*commands):
-    started = [
-        subprocess.Popen([sys.executable, SCRIPT, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for command in commands
-    ]
+    environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as in conftest.py
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    started = [subprocess.Popen([sys.executable, SCRIPT, *command], **options) for command in commands]
     answers = []
     for process in started:
         out, error = process.communicate(timeout=600)

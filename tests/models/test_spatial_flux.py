@@ -119,7 +119,8 @@ def test_a_gaussian_in_pixels_is_its_integral(sigma):
 
 def test_flux_is_smooth_when_a_shape_moves_and_grows():
     """Steps of a thousandth of a pixel: the change of every pixel is that of its derivative."""
-    pixels = image_pixels(image_wcs("TAN", npix=20), npix=20)
+    corners = np.meshgrid(np.arange(10, 14) - 0.5, np.arange(10, 12) - 0.5)
+    pixels = PixelNodes.from_corners(*image_wcs("TAN", npix=20).wcs_pix2world(*corners, 0))
     for make, _ in SHAPES.values():
         model = make(1.3 * BINSZ)[-1]
         skeleton, table = freeze_tree(model)
@@ -130,7 +131,7 @@ def test_flux_is_smooth_when_a_shape_moves_and_grows():
             return fill(skeleton, jnp.asarray(theta).at[0].add(t).at[2].add(t)).integrate_pixels(pixels)
 
         steps = jnp.linspace(-1.2 * BINSZ, 1.2 * BINSZ, 2401)
-        total = np.asarray(jax.jit(lambda s, f=flux: jax.lax.map(lambda t: f(t)[10, 10:13], s))(steps))
+        total = np.asarray(jax.jit(lambda s, f=flux: jax.lax.map(lambda t: f(t)[0], s))(steps))
         second = np.diff(total, 2, axis=0)
         jumps = np.abs(np.diff(second, axis=0)).max()
         assert jumps < 5e-2 * np.abs(second).max() + 1e-12
