@@ -74,11 +74,12 @@ class SynchrotronSelfComptonSpectralModel(AbstractEmissionModel):
 
     Examples
     --------
+    >>> import jax
     >>> from gjax.emission import ExpCutoffPowerLawParticles
     >>> electrons = ExpCutoffPowerLawParticles(amplitude="3e36 eV-1", alpha=3, e_cutoff="1000 TeV")
     >>> model = SynchrotronSelfComptonSpectralModel(electrons, B="125 uG", radius="2.1 pc", distance="2 kpc")
-    >>> list(model.filled().components(1.0))
-    ['synchrotron', 'SSC', 'CMB']
+    >>> sorted(jax.jit(lambda model: model.components(1.0))(model.filled()))
+    ['CMB', 'SSC', 'synchrotron']
     """
 
     tag: ClassVar[str] = "ssc"

@@ -73,7 +73,7 @@ def test_the_total_is_one_at_every_size(totals_of, name, proj, lat):
                 theta[:2] = [float(c) for c in wcs.wcs_pix2world(24 + x, 24 + y, 0)]
                 thetas.append(theta)
     assert len(thetas) >= 20
-    thetas += thetas[-1:] * (64 - len(thetas))
+    thetas += thetas[-1:] * (48 - len(thetas))
     totals, slopes = totals_of(model, thetas, pixels)
     assert np.isfinite(slopes).all()
     worst = np.argmax(np.abs(totals - 1))
