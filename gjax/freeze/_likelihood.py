@@ -170,16 +170,19 @@ class Likelihood:
         x[: len(self.scale)] = self.table.counted[self.table.free] / self.scale
         return jax.device_put(x, replicated(self.devices) if self.devices else None)
 
-    def padded(self, x: Any) -> Array:
+    def padded(self, x: Any) -> Any:
         """Return a free vector with the spare places that compiled functions expect."""
         x = x if isinstance(x, jax.core.Tracer) else np.asarray(x)
-        if x.shape != (len(self.free_names),):
-            raise ValueError(f"x: expected shape ({len(self.free_names)},) for {self.free_names}, got {x.shape}")
-        room = self.problem.index.shape[0] - x.shape[0]
+        n = int(np.count_nonzero(self.table.free))
+        if x.shape != (n,):
+            raise ValueError(f"x: expected shape ({n},) for {self.free_names}, got {x.shape}")
+        size = self.problem.index.shape[0]
         if isinstance(x, jax.core.Tracer):
-            return jnp.pad(x.astype(jnp.result_type(float)), (0, room))
-        # outside of traces every operation of JAX takes as long as a tenth of a statistic
-        return jax.device_put(np.pad(x, (0, room)).astype(jnp.result_type(float)))
+            return jnp.pad(x.astype(jnp.result_type(float)), (0, size - n))
+        # not yet on the device: to bring it there apart from the call takes a quarter of a statistic
+        out = np.zeros(size, jnp.result_type(float))
+        out[:n] = x
+        return out
 
     def statistic(self, x: Any) -> Array:
         """Return the fit statistic (-2 ln L up to a constant of the data, plus -2 ln prior) at a free vector.
