@@ -1,5 +1,6 @@
 """Questions asked of data and likelihoods: flux points, maps of significance and flux, profiles, sensitivities."""
 
+from gjax.estimators._flags import flag_texts as flag_texts
 from gjax.estimators._inputs import estimate_exposure_reco_energy as estimate_exposure_reco_energy
 from gjax.estimators._profile_points import FluxProfile as FluxProfile
 from gjax.estimators.asmooth import ASmoothMapEstimator as ASmoothMapEstimator

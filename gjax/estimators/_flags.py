@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["FLAGS", "INTERRUPTED", "first_flag", "flag_texts"]
+__all__ = ["BELOW_THRESHOLD", "FLAGS", "INTERRUPTED", "OUTSIDE", "first_flag", "flag_texts"]
 
 #: What the codes of a map "flag" mean; the first that applies.
 FLAGS = (
@@ -18,8 +18,11 @@ FLAGS = (
     "no significance reaches the sensitivity",
     "the statistic does not rise to the upper limit",
     "not computed: interrupted",
+    "no scale reaches the threshold: mean of all such pixels",
 )
+OUTSIDE = 1
 INTERRUPTED = 9
+BELOW_THRESHOLD = 10
 
 
 def first_flag(shape: tuple[int, ...], **cases: np.ndarray) -> np.ndarray:

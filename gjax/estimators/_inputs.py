@@ -117,7 +117,7 @@ def map_inputs(data: Any, models: Any = None) -> list[MapInput]:
     TypeError
         If a dataset is none with maps.
     ValueError
-        If a dataset has no counts or is empty inside its mask.
+        If a dataset has no counts, or its expected counts are not finite inside of its mask.
     """
     from gjax.freeze import FitResult, Likelihood
 
@@ -144,7 +144,7 @@ def map_inputs(data: Any, models: Any = None) -> list[MapInput]:
             known = background[dataset.name] if models is not None else dataset.background
             npred = npred + (0.0 if known is None else known.data)
         if not mask.any():
-            raise ValueError(f"dataset {dataset.name!r}: its masks leave no bin")
+            log.warning(f"dataset {dataset.name!r}: its masks leave no bin")
         if not np.isfinite(npred[mask]).all():
             raise ValueError(f"dataset {dataset.name!r}: the expected counts are not finite inside of the mask")
         counts = _masked(dataset.counts.data, mask)

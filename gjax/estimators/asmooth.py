@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gjax.datasets import MapDatasetOnOff
+from gjax.estimators._flags import BELOW_THRESHOLD, OUTSIDE
 from gjax.estimators._inputs import band_axis, band_slices, estimate_exposure_reco_energy, map_inputs
 from gjax.estimators.excess import known_background
 from gjax.stats import cash_significance
@@ -100,7 +101,7 @@ class ASmoothMapEstimator:
         maps
             "counts", "background", "scale" [deg], "sqrt_ts" and, with exposure, "flux" [cm-2 s-1]. Pixels that no
             scale makes significant hold the mean of all such pixels, and NaN as scale and significance; pixels outside
-            of the mask are NaN.
+            of the mask are NaN. The map "flag" says which, see `gjax.estimators.flag_texts`.
 
         Raises
         ------
@@ -172,4 +173,5 @@ class ASmoothMapEstimator:
         for name in names:
             if open_.any():
                 out[name][open_] = images[name][open_].mean()
+        out["flag"] = np.select([~seen, open_], [OUTSIDE, BELOW_THRESHOLD], 0).astype(np.int32)
         return out

@@ -144,16 +144,14 @@ class TSMapEstimator:
         TypeError
             If a dataset has off counts.
         ValueError
-            If pixels differ, or the mask leaves no position.
+            If pixels differ.
         """
         from tqdm import tqdm
 
         inputs = map_inputs(data, models)
         check_datasets(inputs)
         width = None if self.kernel_width is None else angle(self.kernel_width, "kernel_width")
-        halves = [kernel_half_width(given.dataset, self.model, width) for given in inputs]
-        halves = [min(half, max(given.counts.shape[-2:])) for half, given in zip(halves, inputs)]
-        kernels = [source_kernel(given.dataset, self.model, half) for given, half in zip(inputs, halves)]
+        kernels = [self._kernel(given, width) for given in inputs]
         spectrum = self.model.spectral_model
         exposures = [
             np.asarray(estimate_exposure_reco_energy(given.dataset, spectrum, normalize=False).data) for given in inputs
@@ -190,6 +188,14 @@ class TSMapEstimator:
         meta = {key: getattr(self, key) for key in ("n_sigma", "n_sigma_ul", "n_sigma_sensitivity")}
         return FluxMaps(maps, self.model, inputs[0].dataset.gti, meta)
 
+    def _kernel(self, given: MapInput, width: float | None) -> np.ndarray:
+        exposure = given.dataset.exposure
+        if exposure is not None and not np.any(np.asarray(exposure.data) > 0):
+            log.warning(f"dataset {given.dataset.name!r}: the exposure is zero everywhere")
+            return np.zeros((given.counts.shape[0], 3, 3))
+        half = min(kernel_half_width(given.dataset, self.model, width), max(given.counts.shape[-2:]))
+        return source_kernel(given.dataset, self.model, half)
+
     def _band(self, given: MapInput, exposure: np.ndarray, kernel: np.ndarray, part: slice) -> BandInput:
         counts, background, mask = given.counts[part], given.npred[part], given.mask[part]
         seen = np.where(mask, exposure[part], 0.0)
@@ -208,8 +214,10 @@ class TSMapEstimator:
         covered = np.any([(band.exposure.sum(axis=(0, 1)) > 0) for band in bands], axis=0)
         background = np.any([band.background.sum(axis=0) > 0 for band in bands], axis=0)
         wanted = covered & background & (total > 0)
+        cases = {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
         if not wanted.any():
-            raise ValueError("no position is left: check that there are background and exposure inside of the mask")
+            log.warning("no position is left in a band: there is no background or no exposure inside of the masks")
+            return self._empty(wanted.shape, chosen) | {"flag": first_flag(wanted.shape, **cases)}
         bare = sum(int(np.sum((band.counts > 0) & ~(band.background > 0))) for band in bands)
         if bare:
             log.warning(f"{bare} bins have counts but no background: sources are found there in any case")
@@ -227,9 +235,20 @@ class TSMapEstimator:
             name: values & wanted if values.dtype == bool else np.where(wanted, values, np.nan)
             for name, values in solved.items()
         }
-        cases = {"masked": ~inside, "unexposed": ~(covered & (total > 0)), "no_background": ~background}
         flag = missing_flags(masked, **cases)
         return masked | {"flag": np.where(wanted & is_open[:, np.newaxis], INTERRUPTED, flag).astype(flag.dtype)}
+
+    def _empty(self, shape: tuple[int, int], chosen: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return the results of a band without any position."""
+        names = ["ts", "norm", "norm_err", "npred", "npred_excess", "stat", "stat_null"]
+        more = {"errn-errp": ["norm_errn", "norm_errp"], "ul": ["norm_ul"]}
+        more |= {"sensitivity": ["norm_sensitivity", "sensitivity_time_slope"]}
+        names += [name for option in chosen for name in more.get(option, [])]
+        out = {name: np.full(shape, np.nan) for name in names} | {"success": np.zeros(shape, bool)}
+        if "stat_scan" in chosen:
+            size = 31 if self.norm_scan is None else len(self.norm_scan)
+            out |= {name: np.full((size, *shape), np.nan) for name in ("norm_scan", "stat_scan")}
+        return out
 
     def _solve(
         self, bands: list[BandInput], wanted: np.ndarray, total: np.ndarray, chosen: tuple[str, ...]

@@ -119,8 +119,8 @@ def test_impossible(cube, make_cube):
         ExcessMapEstimator(energy_edges=[20, 30]).run(cube)
     with pytest.raises(ValueError, match="increasing energies"):
         ExcessMapEstimator(energy_edges=[3, 2]).run(cube)
-    with pytest.raises(ValueError, match="its masks leave no bin"):
-        ExcessMapEstimator().run(cube.copy(mask_safe=np.zeros((3, 19, 21), dtype=bool)))
+    nothing = ExcessMapEstimator().run(cube.copy(mask_safe=np.zeros((3, 19, 21), dtype=bool)))
+    assert nothing.reasons() == {"outside of the masks": nothing["ts"].data.size}
     with pytest.raises(ValueError, match="has no counts"):
         ExcessMapEstimator().run(cube.copy(counts=None))
     with pytest.raises(TypeError, match="expected map datasets, got SpectrumDataset"):

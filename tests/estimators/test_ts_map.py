@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 import gjax
 from gjax.datasets import MapDatasetOnOff
-from gjax.estimators import TSMapEstimator, estimate_exposure_reco_energy
+from gjax.estimators import TSMapEstimator, estimate_exposure_reco_energy, flag_texts
 from gjax.estimators._ts_cells import cell_batches
 from gjax.estimators._ts_inputs import BandInput, lowest_norms, occupied_bins, source_totals
 from gjax.estimators._ts_kernel import kernel_half_width, source_kernel
@@ -233,6 +233,28 @@ def test_wide_sources_and_default_width(cube):
     assert kernel[0, 9, 9] < 0.5 * source_kernel(cube, source(), 9)[0, 9, 9]
 
 
+def test_bands_without_any_position_are_marked(cube, make_cube, tmp_path):
+    options = {"selection_optional": "all", "energy_edges": cube.counts.geom.axes["energy"].edges}
+    mask, level = np.ones((3, 19, 21), dtype=bool), cube.background.data.copy()
+    mask[0], level[1] = False, 0.0
+    some = cube.copy(mask_safe=mask, background=cube.background.copy(data=level))
+    maps = TSMapEstimator(source(), kernel_width=0.2, **options).run(some)
+    assert (flag_texts(maps["flag"].data[0]) == "outside of the masks").all()
+    assert (flag_texts(maps["flag"].data[1]) == "no background").all()
+    assert np.isfinite(maps["norm"].data[2]).all()
+    for name in maps.available_quantities:
+        if name not in ("success", "flag"):
+            assert np.isnan(maps[name].data[..., :2, :, :]).all()
+    for data, reason in (
+        (make_cube(exposure=0.0), "no exposure"),
+        (make_cube(background=0.0), "no background"),
+        (cube.copy(mask_safe=np.zeros_like(mask)), "outside of the masks"),
+    ):
+        nothing = TSMapEstimator(source(), **options).run(data)
+        assert nothing.reasons() == {reason: nothing["ts"].data.size}
+        assert not nothing["success"].data.any()
+
+
 def test_impossible(cube, make_cube):
     with pytest.raises(ValueError, match="kernel_width"):
         TSMapEstimator(kernel_width=-1)
@@ -241,10 +263,6 @@ def test_impossible(cube, make_cube):
     off = MapDatasetOnOff.from_map_dataset(cube, 1.0, 5.0, counts_off=cube.counts)
     with pytest.raises(TypeError, match="needs known background"):
         TSMapEstimator(source()).run(off)
-    with pytest.raises(ValueError, match="exposure is zero everywhere"):
-        TSMapEstimator(source()).run(make_cube(exposure=0.0))
-    with pytest.raises(ValueError, match="no position is left"):
-        TSMapEstimator(source(), kernel_width=0.4).run(make_cube(background=0.0))
     with pytest.raises(gjax.errors.FitError, match="expected a spatial model with a position"):
         TSMapEstimator(source(ConstantSpatialModel()), kernel_width=0.4).run(cube)
     smaller = make_cube("small").cutout(cube.counts.geom.center_skydir, "0.5 deg", name="small")
