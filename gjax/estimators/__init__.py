@@ -5,6 +5,8 @@ from gjax.estimators._inputs import estimate_exposure_reco_energy as estimate_ex
 from gjax.estimators._profile_points import FluxProfile as FluxProfile
 from gjax.estimators.asmooth import ASmoothMapEstimator as ASmoothMapEstimator
 from gjax.estimators.blocks import bayesian_blocks as bayesian_blocks
+from gjax.estimators.combine import combine_flux_maps as combine_flux_maps
+from gjax.estimators.combine import combine_significance_maps as combine_significance_maps
 from gjax.estimators.excess import ExcessMapEstimator as ExcessMapEstimator
 from gjax.estimators.flux_maps import FluxMaps as FluxMaps
 from gjax.estimators.flux_points import FluxPointsEstimator as FluxPointsEstimator
