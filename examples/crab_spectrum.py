@@ -44,7 +44,7 @@ print("asymmetric errors:", result.confidence())
 points = FluxPointsEstimator([0.7368, 1.43, 2.79, 5.43, 10.56, 20.56] * u.TeV, source="crab").run(result.likelihood)
 print(points.to_table("e2dnde")["e_ref", "e2dnde", "e2dnde_err", "is_ul"])
 
-# Posterior: priors must be proper, so they are given here.
+# Posterior: priors must be proper, so they are given here. It starts from the fit above.
 priors = {"amplitude": UniformPrior(0, 2e-10), "alpha": UniformPrior(0, 5), "beta": UniformPrior(-1, 2)}
-posterior = gjax.Likelihood(datasets, result.models.with_priors(priors)).sample(jax.random.key(0))
+posterior = likelihood.with_models(result.models.with_priors(priors)).sample(jax.random.key(0), result=result)
 print(posterior)
