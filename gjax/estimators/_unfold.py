@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from gjax.inference import CONVERGED, STALLED, covariance_at, find_crossing, minimise, profile_points
-from gjax.likelihood import Problem, hessian
+from gjax.likelihood import Problem, diagonal_of, hessian
 from gjax.models import AbstractSpectralModel
 
 __all__ = ["BandNorms", "norms_of", "null_statistics", "pivot_matrices", "unfold"]
@@ -165,6 +165,7 @@ def unfold(
         "width": width * slope,
         "ends": norms_of(value[:, jnp.newaxis] + moved, is_log) - norm[:, jnp.newaxis],
         "stat": best.statistic,
+        "information": diagonal_of(first.columns, best.fisher)[where],
         "is_exact": is_exact,
         "success": (best.status == CONVERGED) | (best.status == STALLED),
     }

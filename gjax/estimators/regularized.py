@@ -183,9 +183,14 @@ class RegularizedFluxPointsEstimator:
     ) -> FluxPoints:
         size = len(low)
         known = (values["width"] < 1e-3 * UNKNOWN) & bool(values["success"])
-        reason = np.where(
-            known, "", "the data do not depend on it" if values["success"] else "the fit did not converge"
-        )
+        # priors that nothing is known from have this information, too
+        depends = values["information"] > 1e4 / UNKNOWN**2
+        unknown: Any = np.where(depends, "the data do not tell it from other bands", "the data do not depend on it")
+        if not values["success"]:
+            unknown = "the fit did not converge"
+        elif not _has_counts(likelihood):
+            unknown = "no counts"
+        reason = np.where(known, "", unknown)
         both = known[:, np.newaxis] & known
 
         def good(array: np.ndarray) -> np.ndarray:
@@ -219,3 +224,15 @@ class RegularizedFluxPointsEstimator:
             meta=meta | {"smoothness": self.smoothness},
             covariance=np.where(both, values["covariance"], np.nan),
         )
+
+
+def _has_counts(likelihood: Likelihood) -> bool:
+    """Return whether there is a count inside of the masks; flux points are data as well."""
+    for dataset in likelihood.datasets:
+        counts = getattr(dataset, "counts", None)
+        if counts is None:
+            return True
+        mask = True if dataset.mask is None else np.asarray(dataset.mask.data, bool)
+        if np.any(mask & (np.asarray(counts.data) > 0)):
+            return True
+    return False

@@ -107,6 +107,9 @@ def test_a_band_that_no_data_reach_is_marked(likelihood):
     assert np.isnan(found.norms["norm"][2])
     assert np.isnan(found.covariance[2]).all()
     assert np.isfinite(found.covariance[:2, :2]).all()
+    dark = [run.copy(counts=run.counts * 0, name=run.name) for run in likelihood.datasets]
+    nothing = RegularizedFluxPointsEstimator([1.25, 5.0, 80.0, 200.0]).run(gjax.Likelihood(dark, likelihood.models))
+    assert set(nothing.extra["reason"][np.isnan(nothing.norms["norm"])]) == {"no counts"}
 
 
 @pytest.mark.parametrize(
