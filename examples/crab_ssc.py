@@ -22,7 +22,7 @@ from gjax.emission import (
     SynchrotronSelfComptonSpectralModel,
 )
 from gjax.models import Models, SkyModel
-from gjax.parameters import UniformPrior
+from gjax.parameters import Expression, Parameter, UniformPrior
 from gjax.paths import expand_path
 
 gjax.enable_x64()
@@ -52,10 +52,18 @@ for run in (23523, 23526, 23559, 23592):
     runs.append(spectrum.copy(mask_safe=spectrum.mask_safe.data.ravel() & (edges[:-1] > 0.66) & (edges[1:] < 30)))
 datasets = [FluxPointsDataset(points, name="points"), Datasets(runs).stack_reduce(name="hess")]
 
-# Model: a homogeneous sphere of 2.1 pc at 2 kpc; electrons also scatter the CMB, dust and stars. The reference energy
-# is near the break, so that amplitude, break and lower index are hardly tied to each other and sampling is easy.
+# Model: a homogeneous sphere of 2.1 pc at 2 kpc; electrons also scatter the CMB, dust and stars. X-rays fix the number
+# of electrons around 10 TeV to some per cent, and hardly anything what the power law below the break would be there. So
+# the former is the free parameter, and the amplitude follows from it: what is known is then one coordinate, and not a
+# bent surface in three, on which a sampler needs steps a quarter as long.
+e_break = Parameter(0.3, "TeV", min=1e-6, label="e_break")
+alpha_1, alpha_2 = Parameter(1.5, label="alpha_1"), Parameter(3.2, label="alpha_2")
+at_10_tev = Parameter(5e32, "eV-1", label="electrons_10TeV")
+amplitude = Expression(
+    lambda n, break_, low, high: n * (10 / break_) ** high * break_**low, (at_10_tev, e_break, alpha_1, alpha_2)
+)
 electrons = ExpCutoffBrokenPowerLawParticles(
-    amplitude="1e37 eV-1", e_0="0.5 TeV", e_break="0.3 TeV", alpha_1=1.5, alpha_2=3.2, e_cutoff="1900 TeV", beta=2.0
+    amplitude=amplitude, e_break=e_break, alpha_1=alpha_1, alpha_2=alpha_2, e_cutoff="1900 TeV", beta=2.0
 )
 spectrum = SynchrotronSelfComptonSpectralModel(
     electrons,
@@ -80,7 +88,7 @@ print("energy of the electrons above 1 GeV:", best.particles.energy_content("1 G
 
 # Posterior: proper priors, flat over what is possible.
 priors = {
-    "amplitude": UniformPrior(0, 1e38),
+    "electrons_10TeV": UniformPrior(0, 1e34),
     "e_break": UniformPrior(0.01, 3),
     "alpha_1": UniformPrior(0, 3),
     "alpha_2": UniformPrior(2, 5),
@@ -89,7 +97,7 @@ priors = {
     "crab.spectral.B": UniformPrior(1, 1000),
 }
 posterior = gjax.Likelihood(datasets, result.models.with_priors(priors)).sample(
-    jax.random.key(0), result=result, n_chains=2, n_warmup=200, n_samples=400
+    jax.random.key(0), result=result, n_chains=2, n_warmup=200, n_samples=800, target_accept=0.9
 )
 print(posterior)
 
