@@ -150,7 +150,9 @@ def points_from_table(table: Table, sed_type: str | None, reference_model: Any) 
     for old, new in LOG_LIKELIHOOD.items():
         if old in table.colnames and new not in extra:
             extra[new] = 2.0 * _values(table, old)
-    meta = {key: value for key, value in table.meta.items() if key not in ("SED_TYPE", "UL_CONF", "EXTNAME")}
+    meta = {key: value for key, value in table.meta.items() if key not in ("SED_TYPE", "UL_CONF", "N_SIGMA", "EXTNAME")}
+    if table.meta.get("N_SIGMA"):
+        meta["n_sigma"] = float(table.meta["N_SIGMA"])
     if table.meta.get("UL_CONF") and "n_sigma_ul" not in meta:
         meta["n_sigma_ul"] = round(NormalDist().inv_cdf(0.5 * (1 + float(table.meta["UL_CONF"]))), 3)
     fields = {"e_ref": e_ref, "e_min": e_min, "e_max": e_max, "norms": norms, "reference": reference}
@@ -197,6 +199,8 @@ def points_to_table(points: FluxPoints, sed_type: str) -> QTable:
     if "norm_ul" in points.norms:
         table["is_ul"] = points.is_ul
     table.meta["SED_TYPE"] = sed_type
+    if points.meta.get("n_sigma"):
+        table.meta["N_SIGMA"] = float(points.meta["n_sigma"])
     if points.meta.get("n_sigma_ul"):
         table.meta["UL_CONF"] = round(math.erf(points.meta["n_sigma_ul"] / math.sqrt(2)), 7)
     return table

@@ -88,11 +88,13 @@ def point_profile(points: FluxPoints, k: int) -> Profile | None:
         return None
     places = list(zip(scan, stat - lowest))
     places.append((0.0, _number(points.extra.get("ts"), k)))
-    n_sigma, n_sigma_ul = (float(points.meta.get(key, value)) for key, value in (("n_sigma", 1), ("n_sigma_ul", 2)))
-    places.append((best - _number(points.norms.get("norm_errn"), k), n_sigma**2))
-    places.append((best + _number(points.norms.get("norm_errp"), k), n_sigma**2))
-    if "norm_ll" not in points.extra:  # else the limits are not those of the profile
-        places.append((_number(points.norms.get("norm_ul"), k), n_sigma_ul**2))
+    # files of others do not say what errors stand for
+    if "n_sigma" in points.meta:
+        rise = float(points.meta["n_sigma"]) ** 2
+        places.append((best - _number(points.norms.get("norm_errn"), k), rise))
+        places.append((best + _number(points.norms.get("norm_errp"), k), rise))
+    if "n_sigma_ul" in points.meta and "norm_ll" not in points.extra:  # else limits are not those of the profile
+        places.append((_number(points.norms.get("norm_ul"), k), float(points.meta["n_sigma_ul"]) ** 2))
     known = [(best, 0.0)]
     # what says most comes first; others at about the same norm would make a step of the digits of a file
     for x, rise in reversed(places):

@@ -56,6 +56,10 @@ def test_limits_of_another_significance(points):
     higher = many.recompute_ul(3.0)
     assert np.all(higher.norms["norm_ul"] > many.norms["norm_ul"])
     assert higher.meta["n_sigma_ul"] == 3.0
+    # errors of which nobody says what they stand for are not taken for likelihoods
+    norms = {**many.norms, "norm_errp": 2 * many.norms["norm_errp"], "norm_errn": 2 * many.norms["norm_errn"]}
+    silent = many.copy(norms=norms, meta={"n_sigma_ul": 2.0}).recompute_ul(3.0)
+    np.testing.assert_allclose(silent.norms["norm_ul"], higher.norms["norm_ul"], rtol=3e-3)
     with pytest.raises(ValueError, match="positive"):
         many.recompute_ul(0.0)
     bare = FluxPoints.from_arrays(e_ref=[1, 2] * u.TeV, dnde=[4, 1] * u.Unit("cm-2 s-1 TeV-1"))
