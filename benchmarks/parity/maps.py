@@ -51,7 +51,7 @@ def kernel_model() -> SkyModel:
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
     """Run the case; ``quick`` leaves out the TS map of the whole cube, which takes the reference minutes."""
     try:
-        python = gammapy_python(os.environ.get("GAMMAPY_PYTHON"))
+        python = gammapy_python()
     except RuntimeError as error:
         raise InputError(str(error)) from error
     recipe = RECIPES["crab_3d"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -74,7 +73,7 @@ DEVIATIONS: list[tuple[str, str, str, float]] = [
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
     """Run the case; ``quick`` draws 10 instead of 200 sets of parameters."""
     try:
-        python = gammapy_python(os.environ.get("GAMMAPY_PYTHON"))
+        python = gammapy_python()
     except RuntimeError as error:
         raise InputError(str(error)) from error
     rng, number = np.random.default_rng(20), 10 if quick else 200

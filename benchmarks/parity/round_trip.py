@@ -7,7 +7,6 @@ once. The case also compares the spectrum of a region of the cube with the cube 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -46,7 +45,7 @@ def source() -> SkyModel:
 def run(inputs: Inputs, report: Report, *, quick: bool = False) -> None:
     """Run the case; ``quick`` leaves the fit out."""
     try:
-        python = gammapy_python(os.environ.get("GAMMAPY_PYTHON"))
+        python = gammapy_python()
     except RuntimeError as error:
         raise InputError(str(error)) from error
     recipe = RECIPES["crab_3d"]

@@ -45,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "case", metavar="CASE", choices=[*CASES, *OTHERS, "list"], help=", ".join([*CASES, *OTHERS, "list"])
     )
-    out.add_argument("--gammapy-python", help="interpreter with Gammapy 2.1 (default: an environment made once)")
+    out.add_argument(
+        "--gammapy-python", help="interpreter with Gammapy 2.1 (default: GAMMAPY_PYTHON, or one made once)"
+    )
     out.add_argument("--no-gammapy", action="store_true", help="time gjax only")
     out.add_argument(
         "--quick",

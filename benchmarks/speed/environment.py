@@ -31,16 +31,19 @@ def has_gammapy(python: str | os.PathLike[str]) -> bool:
 
 
 def gammapy_python(given: str | None = None) -> str:
-    """Return an interpreter that has Gammapy 2.1: the one given, or one in an environment made for it.
+    """Return an interpreter that has Gammapy 2.1: the one given or named by GAMMAPY_PYTHON, or one made for it.
 
     Raises
     ------
     RuntimeError
         If the interpreter given has no Gammapy, or the environment cannot be made.
     """
+    given = given or os.environ.get("GAMMAPY_PYTHON")
     if given:
         if not has_gammapy(given):
-            raise RuntimeError(f"{given} has no gammapy and iminuit; leave --gammapy-python out to make an environment")
+            raise RuntimeError(
+                f"{given} has no gammapy and iminuit; leave --gammapy-python and GAMMAPY_PYTHON out to make one"
+            )
         return given
     folder = cache_folder() / "gammapy-2.1"
     python = folder / "bin" / "python"

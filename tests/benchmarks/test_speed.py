@@ -191,6 +191,7 @@ def test_an_interpreter_without_gammapy_is_refused(tmp_path):
 
 def test_an_environment_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("GAMMAPY_PYTHON", raising=False)
 
     def fail(command, **options):
         if "venv" in command:
