@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from gjax.forecast._forecast import Forecast
 
 __all__ = ["sensitivity_map"]
+
+log = logging.getLogger(__name__)
 
 #: Positions that are folded together.
 CHUNK = 32
@@ -112,7 +115,7 @@ def sensitivity_map(
     -------
     maps
         ``discovery`` and ``upper_limit``: factors on the spectral model (for the default, on
-        1e-12 cm-2 s-1 TeV-1 at 1 TeV); NaN where no cube sees a source.
+        1e-12 cm-2 s-1 TeV-1 at 1 TeV); NaN where no cube sees a source, and where Ctrl-C came first, which is logged.
 
     Raises
     ------
@@ -133,14 +136,20 @@ def sensitivity_map(
     positions = geom.get_coord().skycoord.icrs.reshape(-1)
     inside = np.flatnonzero(np.isfinite(positions.ra.deg))
     found = np.full((2, len(positions)), np.nan)
-    for first in tqdm(range(0, len(inside), CHUNK), desc="sensitivity", disable=None):
-        chosen = inside[first : first + CHUNK]
-        # always as many positions: one compiled program
-        rows = chosen[np.minimum(np.arange(CHUNK), len(chosen) - 1)]
-        drawn = point_source_counts(forecast.likelihood, positions[rows], spectrum)
-        for place, signals in zip(chosen, drawn):
-            kept = {i: (at[sky.used[i][at]], s[sky.used[i][at]]) for i, (at, s) in signals.items()}
-            found[:, place] = sky.levels(kept, z, n_sigma)
+    first = 0
+    try:
+        for first in tqdm(range(0, len(inside), CHUNK), desc="sensitivity", disable=None):
+            chosen = inside[first : first + CHUNK]
+            # always as many positions: one compiled program
+            rows = chosen[np.minimum(np.arange(CHUNK), len(chosen) - 1)]
+            drawn = point_source_counts(forecast.likelihood, positions[rows], spectrum)
+            for place, signals in zip(chosen, drawn):
+                kept = {i: (at[sky.used[i][at]], s[sky.used[i][at]]) for i, (at, s) in signals.items()}
+                found[:, place] = sky.levels(kept, z, n_sigma)
+    except KeyboardInterrupt:
+        if first == 0:
+            raise
+        log.warning(f"interrupted: {first} of {len(inside)} positions are done, the others are NaN")
     shape = geom.data_shape
     return {
         name: WcsNDMap.from_geom(geom, data=values.reshape(shape))

@@ -10,6 +10,7 @@ from small_cubes import cube
 from gjax.data import Observation
 from gjax.datasets import SpectrumDataset, SpectrumDatasetOnOff
 from gjax.estimators import SensitivityEstimator
+from gjax.forecast import _sensitivity_map as module
 from gjax.forecast import sensitivity_map
 from gjax.freeze import Likelihood
 from gjax.irf import load_irf_dict_from_file
@@ -66,7 +67,7 @@ def test_bands_of_a_counting_experiment(counting, flat):
     assert len(forecast.sensitivity("amplitude")) == 4
 
 
-def test_a_map_is_a_forecast_at_every_position():
+def test_a_map_is_a_forecast_at_every_position(monkeypatch, caplog):
     dataset = cube("cube")
     models = [
         SkyModel(power_law("2e-11 cm-2 s-1 TeV-1"), _at(dataset, 10, 10), name="bright"),
@@ -87,6 +88,22 @@ def test_a_map_is_a_forecast_at_every_position():
     assert maps["discovery"].data[1, 1:3].min() > 1.2 * maps["discovery"].data[0, 0]
     with pytest.raises(ValueError, match="expected an image"):
         sensitivity_map(likelihood.forecast(), dataset.counts.geom)
+
+    # Ctrl-C keeps what is done
+    real, calls = module.point_source_counts, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(module, "CHUNK", 8)
+    monkeypatch.setattr(module, "point_source_counts", interrupted)
+    part = sensitivity_map(likelihood.forecast(), coarse)
+    assert "8 of 12 positions are done" in caplog.text
+    np.testing.assert_allclose(part["discovery"].data[:2], maps["discovery"].data[:2], rtol=1e-6)
+    assert np.isnan(part["discovery"].data[2]).all()
 
 
 def _fixed(sky):
