@@ -21,7 +21,7 @@ if jax.__version_info__ < (0, 11):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
 
 #: Tests of what users wait for, and of the engine: their programs are optimised.
-OPTIMISED = ("analysis", "inference", "freeze/test_photon_engine.py", "freeze/test_scoring.py")
+OPTIMISED = ("analysis", "inference", "freeze/test_photon_engine.py")
 
 
 @pytest.fixture(autouse=True, scope="module")
