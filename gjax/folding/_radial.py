@@ -23,8 +23,10 @@ __all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", 
 def separation(vectors: Array, position: Array) -> Array:
     """Return angular separations [deg] of unit vectors (n, 3) from a unit vector (3,), from chords."""
     difference = vectors - position
-    # 1e-14 rad^2 keeps the root differentiable twice where they coincide
-    chord = jnp.sqrt(jnp.sum(difference * difference, axis=-1) + 1e-14)
+    x, y, z = difference[:, 0], difference[:, 1], difference[:, 2]
+    # 1e-14 rad^2 keeps the root differentiable twice where they coincide. Written out, because some compilers take
+    # longer for a sum over three than for all the rest
+    chord = jnp.sqrt(x * x + y * y + z * z + 1e-14)
     # the antipode, where the slope of arcsin is infinite, is moved by a tenth of a degree
     return jnp.rad2deg(2 * jnp.arcsin(jnp.minimum(0.5 * chord, 0.999999)))
 
