@@ -231,7 +231,7 @@ class FluxPoints:
         ValueError
             If the points have no scans or no edges, or a band holds none of them.
         """
-        from gjax.datasets._point_profiles import resample_energies
+        from gjax.datasets._resample_points import resample_energies
 
         return resample_energies(self, energy_edges)
 

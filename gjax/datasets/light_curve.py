@@ -456,7 +456,7 @@ class LightCurve:
         ValueError
             If there are no likelihood scans, or an interval or a band holds no point.
         """
-        from gjax.datasets._point_profiles import resample_bands, resample_times
+        from gjax.datasets._resample_points import resample_bands, resample_times
 
         is_energy = isinstance(axis, u.Quantity) and axis.unit.is_equivalent("TeV")
         return resample_bands(self, axis) if is_energy else resample_times(self, axis)

@@ -7,6 +7,7 @@ from gjax.folding._cube import RadialShape as RadialShape
 from gjax.folding._cube import cube_bins as cube_bins
 from gjax.folding._cube import fixed_bins as fixed_bins
 from gjax.folding._cube import fold_axes as fold_axes
+from gjax.folding._cube import numbers_of as numbers_of
 from gjax.folding._cube import over_datasets as over_datasets
 from gjax.folding._cube import source_image as source_image
 from gjax.folding._grid import GridShape as GridShape

@@ -31,6 +31,7 @@ __all__ = [
     "cube_bins",
     "fixed_bins",
     "fold_axes",
+    "numbers_of",
     "over_datasets",
     "source_image",
 ]
@@ -156,13 +157,25 @@ def fold_axes(fold: CubeFold | FixedFold) -> Any:
     return jax.tree_util.tree_map(lambda own: 0 if own else None, _is_own(fold))
 
 
+def numbers_of(fold: CubeFold | FixedFold) -> int:
+    """Return how many numbers a dataset takes where its source is drawn and used.
+
+    Parameters
+    ----------
+    fold
+        The folds, stacked.
+    """
+    if isinstance(fold, FixedFold):
+        return fold.occupied.shape[-2] * fold.occupied.shape[-1]
+    (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
+    return 4 * pixels * maps + fold.pixel.shape[-1] * energies
+
+
 def _at_once(fold: CubeFold | FixedFold, size: int) -> int:
     """Return how many datasets to fold at once, a divisor of their number: few where their pixels take much memory."""
     if isinstance(fold, FixedFold):
         return size
-    (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
-    each = 4 * pixels * maps + fold.pixel.shape[-1] * energies
-    most = max(1, _AT_ONCE // each)
+    most = max(1, _AT_ONCE // numbers_of(fold))
     return next(n for n in range(min(size, most), 0, -1) if size % n == 0)
 
 

@@ -100,8 +100,8 @@ def products(
             vectors.append(jnp.einsum(f"dkb,db->{d}k", full, slope, precision="highest"))
             matrices.append(jnp.einsum(f"dkb,dlb->{d}kl", full * weight[:, None], full, precision="highest"))
             continue
-        along = jnp.einsum("dmb,db->dm", block.columns, slope, precision="highest")
-        vectors.append(jnp.einsum(f"dm,dmk->{d}k", along, block.places, precision="highest"))
+        total = jnp.einsum("dmb,db->dm", block.columns, slope, precision="highest")
+        vectors.append(jnp.einsum(f"dm,dmk->{d}k", total, block.places, precision="highest"))
         local = jnp.einsum("dmb,dnb->dmn", block.columns * weight[:, None], block.columns, precision="highest")
         matrices.append(jnp.einsum(f"dmk,dmn,dnl->{d}kl", block.places, local, block.places, precision="highest"))
     return vectors, matrices

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import CubeFold, FixedFold, fold_axes
+from gjax.folding import fold_axes, numbers_of
 from gjax.likelihood._problem import Problem
 
 __all__ = ["dataset_axes", "of_bucket", "over_pieces"]
@@ -122,19 +122,11 @@ def of_bucket(problem: Problem, number: int) -> Problem:
     )
 
 
-def _numbers(fold: CubeFold | FixedFold) -> int:
-    """Return how many numbers a dataset takes in a fit of its source."""
-    if isinstance(fold, FixedFold):
-        return int(fold.occupied.shape[-2] * fold.occupied.shape[-1])
-    (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
-    return int(4 * pixels * maps + fold.pixel.shape[-1] * energies)
-
-
 def _piece_size(problem: Problem) -> int:
     """Return how many datasets of a problem of one bucket make a piece: a divisor of their number, for all devices."""
     size = len(problem.buckets[0].mask)
     folds = [group.folds[0] for group in problem.groups]
-    each = sum(len(fold.bins) * _numbers(fold) for fold in folds if fold is not None)
+    each = sum(len(fold.bins) * numbers_of(fold) for fold in folds if fold is not None)
     if not each or problem.templates[0]:
         return size
     devices = problem.n_devices
