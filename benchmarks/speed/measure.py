@@ -28,8 +28,9 @@ class ScriptError(RuntimeError):
 def environment(side: str) -> dict[str, str]:
     """Return the environment of a script; only gjax scripts see this repository."""
     out = dict(os.environ)
-    # a compilation cache that the user keeps would make cold processes warm
-    for name in ("PYTHONPATH", "GJAX_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR"):
+    # a compilation cache that the user keeps would make cold processes warm; the byte code of modules is kept by the
+    # first process, as an installation does it
+    for name in ("PYTHONPATH", "GJAX_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"):
         out.pop(name, None)
     if side == "gjax":
         out["PYTHONPATH"] = str(ROOT)

@@ -13,6 +13,7 @@ from gjax.folding._cube import source_image as source_image
 from gjax.folding._grid import GridShape as GridShape
 from gjax.folding._grid import grid_shape as grid_shape
 from gjax.folding._grid import wave_numbers as wave_numbers
+from gjax.folding._mapped import mapped as mapped
 from gjax.folding._psf_width import PSF_WIDTHS as PSF_WIDTHS
 from gjax.folding._psf_width import of_width as of_width
 from gjax.folding._radial import bessel_j0 as bessel_j0

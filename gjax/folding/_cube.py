@@ -19,9 +19,19 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from gjax.folding._grid import GridShape, grid_shape
-from gjax.folding._jets import expanded
+from gjax.folding._jets import Jets, expanded, jets_of, kept
+from gjax.folding._mapped import mapped
 from gjax.folding._psf_width import of_width
-from gjax.folding._radial import bessel_j0, profile_coefficients, separation, spline_profile, spline_sums
+from gjax.folding._radial import (
+    bessel_j0,
+    profile_coefficients,
+    separation,
+    separation_jets,
+    spline_jets,
+    spline_profile,
+    spline_sums,
+    splines_at,
+)
 
 __all__ = [
     "CubeFold",
@@ -193,12 +203,12 @@ def over_datasets(function: Callable[..., Array], fold: CubeFold | FixedFold, *o
     """
     size = len(others[0])
     step = _at_once(fold, size)
-    mapped = jax.vmap(function, in_axes=(fold_axes(fold), *(0 for _ in others)))
+    each = mapped(function, in_axes=(fold_axes(fold), *(0 for _ in others)))
     if step == size:
-        return mapped(fold, *others)
+        return each(fold, *others)
     own, shared = eqx.partition(fold, _is_own(fold))
     parts = jax.tree_util.tree_map(lambda leaf: leaf.reshape(size // step, step, *leaf.shape[1:]), (own, others))
-    out = jax.lax.map(lambda part: mapped(eqx.combine(part[0], shared), *part[1]), parts)
+    out = jax.lax.map(lambda part: each(eqx.combine(part[0], shared), *part[1]), parts)
     return out.reshape(size, *out.shape[2:])
 
 
@@ -225,39 +235,87 @@ def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> A
     """
     if isinstance(shape, GridShape):
         return grid_shape(shape, spatial)
+    coefficients = _coefficients(shape, spatial)
     radius = separation(shape.vectors, spatial.unit_vector("icrs"))
-    return spline_profile(_coefficients(shape, spatial), radius, shape.step)
+    return spline_profile(coefficients, *splines_at(radius, shape.step, len(coefficients)))
 
 
 def _product(*operands: Any) -> Array:
     return jnp.einsum(*operands, precision="highest")
 
 
-def _on_sphere(place: Array, axes: Array) -> Array:
-    """Return the unit vector at offsets along two axes from a third, shape (3,)."""
-    return axes[2] * jnp.sqrt(1.0 - jnp.sum(place * place)) + place @ axes[:2]
-
-
 def _axes(centre: Array) -> Array:
-    """Return two axes of the tangent plane and the unit vector itself, shape (3, 3)."""
-    least = jnp.eye(3, dtype=centre.dtype)[jnp.argmin(jnp.abs(centre))]
-    first = jnp.cross(centre, least)
-    first = first / jnp.sqrt(jnp.sum(first * first))
-    return jnp.stack([first, jnp.cross(centre, first), centre])
+    """Return two axes of the tangent plane and the unit vector itself, shape (3, 3) (Duff et al. 2017, JCGT 6, 1)."""
+    x, y, z = centre
+    sign = jnp.where(z < 0, -1.0, 1.0).astype(centre.dtype)
+    a = -1 / (sign + z)
+    b = x * y * a
+    return jnp.stack([1 + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y, x, y, z]).reshape(3, 3)
 
 
-def _draw(fold: CubeFold, axes: Array | None, place: Array, spatial: Any) -> tuple[Array, Array]:
+def _draw(fold: CubeFold, spatial: Any) -> tuple[Array, Array]:
     """Return a source at the photons, and in weighted sums over the pixels: (photons, energies), (maps, energies)."""
     shape = fold.shape
     if isinstance(shape, GridShape):
         image = grid_shape(shape, spatial)
         return image[fold.pixel], _product("pj,pk->jk", fold.weights, image)
-    assert axes is not None
     coefficients = _coefficients(shape, spatial)
-    radius = separation(shape.vectors, _on_sphere(place, axes))
+    cell, four = splines_at(separation(shape.vectors, spatial.unit_vector("icrs")), shape.step, len(coefficients))
     # pixels are summed before they meet the profile: one pass for all of its energies
-    sums = spline_sums(radius, shape.step, fold.weights, len(coefficients), is_spread=shape.is_spread)
-    return spline_profile(coefficients, radius[fold.pixel], shape.step), _product("rj,rk->jk", sums, coefficients)
+    sums = spline_sums(cell, four, fold.weights, len(coefficients), is_spread=shape.is_spread)
+    seen = spline_profile(coefficients, cell[fold.pixel], four[fold.pixel])
+    return seen, _product("rj,rk->jk", sums, coefficients)
+
+
+def _radial_jets(fold: CubeFold, axes: Array, profile: Callable[[Array], Array], form: Array, order: int) -> Jets:
+    """Return a symmetric source with its derivatives by place and form.
+
+    It is a product of splines, which depend on the place, and their coefficients, which depend on the form.
+
+    Parameters
+    ----------
+    fold
+        The dataset around the source.
+    axes
+        The tangent plane.
+    profile
+        Coefficients as a function of the form, shape (radii, energies).
+    form
+        Size of the source, width of the PSF; may be empty.
+    order
+        How many derivatives: 0, 1 or 2.
+    """
+    shape: Any = fold.shape
+    value, slope, bend = jets_of(profile, form, order)
+    radius = separation_jets(shape.vectors, axes, order)
+    # pixels are summed before they meet the profile: one pass for all of its energies
+    cell, four = spline_jets(radius, shape.step, len(value))
+    sums = spline_sums(cell, four, fold.weights, len(value), is_spread=shape.is_spread)
+    here = jax.tree_util.tree_map(lambda leaf: leaf[..., fold.pixel], radius)
+    cell, four = spline_jets(here, shape.step, len(value))
+
+    def meet(coefficients: Array, number: int) -> tuple[Array, Array]:
+        """Multiply coefficients by the first splines and derivatives of splines."""
+        seen = spline_profile(coefficients, cell, four[:number])
+        return kept((seen, _product("vrj,rk->vjk", sums[:number], coefficients)))
+
+    def part(drawn: tuple[Array, Array], first: int, last: int) -> tuple[Array, Array]:
+        return drawn[0][first:last], drawn[1][first:last]
+
+    alone = meet(value, len(four))
+    found = alone[0][0], alone[1][0]
+    if order == 0:
+        return Jets(found)
+    by_form = [meet(each, 3 if order == 2 else 1) for each in (slope[0] if slope else ())]
+    slopes = part(alone, 1, 3), *(part(drawn, 0, 1) for drawn in by_form)
+    if order == 1:
+        return Jets(found, slopes)
+    bends = [part(alone, 3, 6)]
+    for m, drawn in enumerate(by_form):
+        # in the order of `pairs`: a form with the place, then with the forms before it and itself
+        bends += [part(drawn, 1, 3)]
+        bends += [meet(bend[0][m * (m + 1) // 2 + n], 1) for n in range(m + 1)]
+    return Jets(found, slopes, tuple(bends))
 
 
 def _use(fold: CubeFold, sums: Array, drawn: tuple[Array, Array], flux: Array) -> Array:
@@ -303,21 +361,29 @@ def cube_bins(
     order
         How many derivatives are right: fewer cost less. None for all.
     """
-    place, axes = jnp.zeros(0, flux.dtype), None
-    if not isinstance(fold.shape, GridShape):
-        centre = spatial.unit_vector("icrs")
-        axes = _axes(jax.lax.stop_gradient(centre))
-        place = axes[:2] @ centre
     moving, constant = eqx.partition(spatial, changes)
     form, unravel = ravel_pytree((moving, width))
     constant = jax.lax.stop_gradient(constant)
 
-    def draw(place: Array, form: Array) -> tuple[Array, Array]:
+    def formed(form: Array) -> tuple[Any, Any]:
         moved, by = unravel(form)
-        drawn = eqx.tree_at(lambda f: f.shape, fold, of_width(fold.shape, by))
-        return _draw(drawn, axes, place, eqx.combine(moved, constant))
+        return of_width(fold.shape, by), eqx.combine(moved, constant)
 
-    out = expanded(draw, functools.partial(_use, fold, sums), place, form, flux, order)
+    def draw(form: Array) -> tuple[Array, Array]:
+        shape, model = formed(form)
+        return _draw(eqx.tree_at(lambda f: f.shape, fold, shape), model)
+
+    use = functools.partial(_use, fold, sums)
+    if order is None:
+        shape = of_width(fold.shape, width)
+        out = use(_draw(eqx.tree_at(lambda f: f.shape, fold, shape), spatial), flux)
+    elif isinstance(fold.shape, GridShape):
+        out = expanded(kept(jets_of(draw, form, order)), use, form, flux)
+    else:
+        centre = spatial.unit_vector("icrs")
+        axes = _axes(jax.lax.stop_gradient(centre))
+        jets = _radial_jets(fold, axes, lambda form: _coefficients(*formed(form)), form, order)
+        out = expanded(jets, use, jnp.concatenate([axes[:2] @ centre, form]), flux)
     rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]
     rest = totals - _product("n,ns->s", rate, sums[fold.energy])
     return jnp.concatenate([rate.at[fold.bins].get(mode="fill", fill_value=0.0), rest])

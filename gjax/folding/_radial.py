@@ -12,23 +12,74 @@ The flat sky is exact to (r / 1 rad)^2 / 6, which is 5e-5 at one degree.
 
 from __future__ import annotations
 
+import functools
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from gjax.folding._add_rows import add_outer, scatter_outer
+from gjax.folding._jets import Jets, pairs
+from gjax.folding._rows import add_outer, scatter_outer
 
-__all__ = ["bessel_j0", "profile_coefficients", "separation", "spline_profile", "spline_sums"]
+__all__ = [
+    "bessel_j0",
+    "profile_coefficients",
+    "separation",
+    "separation_jets",
+    "spline_jets",
+    "spline_profile",
+    "spline_sums",
+    "splines_at",
+]
 
 
-def separation(vectors: Array, position: Array) -> Array:
-    """Return angular separations [deg] of unit vectors (n, 3) from a unit vector (3,), from chords."""
+#: Squared chord at a tenth of a degree from the antipode, where the slope of a separation is infinite.
+_FAR = 4 * 0.999999**2
+
+
+def _square(vectors: Array, position: Array) -> Array:
+    """Return the squared chords [rad2] between unit vectors (n, 3) and one, by which they are differentiable twice."""
     difference = vectors - position
     x, y, z = difference[:, 0], difference[:, 1], difference[:, 2]
     # 1e-14 rad^2 keeps the root differentiable twice where they coincide. Written out, because some compilers take
     # longer for a sum over three than for all the rest
-    chord = jnp.sqrt(x * x + y * y + z * z + 1e-14)
-    # the antipode, where the slope of arcsin is infinite, is moved by a tenth of a degree
-    return jnp.rad2deg(2 * jnp.arcsin(jnp.minimum(0.5 * chord, 0.999999)))
+    return jnp.minimum(x * x + y * y + z * z + 1e-14, _FAR)
+
+
+def separation(vectors: Array, position: Array) -> Array:
+    """Return angular separations [deg] of unit vectors (n, 3) from a unit vector (3,), from chords."""
+    return jnp.rad2deg(2 * jnp.arcsin(0.5 * jnp.sqrt(_square(vectors, position))))
+
+
+def separation_jets(vectors: Array, axes: Array, order: int) -> Jets:
+    """Return separations [deg] from a position, and their derivatives by its place in the plane that touches there.
+
+    The square u of a chord to a place p on the sphere is to third order its value at p = 0, less twice the projection
+    on p, plus (1 - u/2) times p squared; the separation is a function of u alone.
+
+    Parameters
+    ----------
+    vectors
+        Unit vectors, shape (n, 3).
+    axes
+        Two axes of the plane and the position, shape (3, 3).
+    order
+        How many derivatives: 0, 1 or 2.
+    """
+    u = _square(vectors, axes[2])
+    value = jnp.rad2deg(2 * jnp.arcsin(0.5 * jnp.sqrt(u)))
+    if order == 0:
+        return Jets(value)
+    inverse = jax.lax.rsqrt(u * (4 - u))
+    slope = jnp.rad2deg(inverse)
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    a, b = (-2 * (axis[0] * x + axis[1] * y + axis[2] * z) for axis in (axes[0], axes[1]))
+    slopes = jnp.stack([slope * a, slope * b])
+    if order == 1:
+        return Jets(value, (slopes,))
+    bend, round_ = (u - 2) * inverse * inverse * slope, slope * (2 - u)
+    return Jets(value, (slopes,), (jnp.stack([bend * a * a + round_, bend * a * b, bend * b * b + round_]),))
 
 
 def bessel_j0(x: Array) -> Array:
@@ -71,40 +122,93 @@ def profile_coefficients(psf: Array, shape: Array, basis: Array) -> Array:
     return (basis * shape) @ psf.T
 
 
-def _spline_basis(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
-    """Return the first of the four splines that are not zero at each radius, shape (points,), and the four values."""
+#: Coefficients of the four splines of a cell, the highest power first.
+_CUBICS = np.array([[-1.0, 3.0, -3.0, 1.0], [3.0, -6.0, 3.0, 0.0], [-3.0, 0.0, 3.0, 0.0], [1.0, 4.0, 1.0, 0.0]]) / 6
+
+
+def _cubics(t: Array, order: int = 0) -> Array:
+    """Return a derivative of the four splines of a cell, shape (points, 4)."""
+    columns = _CUBICS.astype(t.dtype)
+    for _ in range(order):
+        columns = columns[:-1] * np.arange(len(columns) - 1, 0, -1, dtype=t.dtype)[:, None]
+    first, *others = columns
+    return functools.reduce(lambda value, column: value * t[:, None] + column, others, first)
+
+
+def _cells(radius: Array, step: Array, rows: int) -> tuple[Array, Array, Array]:
     x = radius / step
-    # clipped indices keep the gather in range; the last coefficients are zero
+    # clipped indices keep the gather in range; the last coefficients do not change beyond the grid
     cell = jnp.clip(jnp.floor(x), 0, rows - 4)
-    t = jnp.minimum(x - cell, 1.0)
-    four = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
-    return cell.astype(jnp.int32), jnp.stack(four, axis=-1) / 6
+    return cell.astype(jnp.int32), jnp.minimum(x - cell, 1.0), x - cell < 1
 
 
-def spline_profile(coefficients: Array, radius: Array, step: Array) -> Array:
-    """Evaluate cubic B-splines on a uniform grid, shape (points, energies).
+def splines_at(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
+    """Return cubic B-splines on a uniform grid: for each point the first of four that are not zero, and their values.
+
+    Parameters
+    ----------
+    radius
+        Where to evaluate, shape (points,) [deg].
+    step
+        Distance of the radii [deg]; the first spline belongs to ``-step``.
+    rows
+        Number of radii.
+
+    Returns
+    -------
+    Shape (points,) and (points, 4).
+    """
+    cell, t, _ = _cells(radius, step, rows)
+    return cell, _cubics(t)
+
+
+def spline_jets(radius: Jets, step: Array, rows: int) -> tuple[Array, Array]:
+    """Return splines, and behind their values the derivatives by what the radii depend on.
+
+    Parameters
+    ----------
+    radius
+        Radii, shape (points,) [deg], with derivatives.
+    step, rows
+        As for `splines_at`.
+
+    Returns
+    -------
+    Shape (points,) and (1, 3 or 6, points, 4).
+    """
+    cell, t, is_inside = _cells(radius.value, step, rows)
+    four = [_cubics(t)[None]]
+    rate = jnp.where(is_inside, 1 / step, 0.0)
+    for slopes in radius.slope:
+        slope, first = (slopes * rate)[..., None], _cubics(t, 1)
+        four += [first * slope]
+        for bends in radius.bend:
+            i, j = pairs(len(slopes))
+            four += [_cubics(t, 2) * slope[i] * slope[j] + first * (bends * rate)[..., None]]
+    return cell, jnp.concatenate(four)
+
+
+def spline_profile(coefficients: Array, cell: Array, four: Array) -> Array:
+    """Return what splines add up to, shape (..., points, energies): 0 beyond the grid.
 
     Parameters
     ----------
     coefficients
-        Shape (radii, energies); the first one belongs to radius ``-step``.
-    radius
-        Where to evaluate, shape (points,) [deg]; 0 beyond the grid.
-    step
-        Distance of the radii [deg].
+        Shape (radii, energies).
+    cell, four
+        First spline, shape (points,), and the values of four or their derivatives, shape (..., points, 4).
     """
-    cell, four = _spline_basis(radius, step, len(coefficients))
-    return sum(four[:, k, None] * coefficients[cell + k] for k in range(4))  # type: ignore[return-value]
+    return sum(four[..., k, None] * coefficients[cell + k] for k in range(4))  # type: ignore[return-value]
 
 
-def spline_sums(radius: Array, step: Array, weights: Array, rows: int, *, is_spread: bool = False) -> Array:
-    """Return the weighted sum of every spline over points, shape (radii, maps).
+def spline_sums(cell: Array, four: Array, weights: Array, rows: int, *, is_spread: bool = False) -> Array:
+    """Return the weighted sum of every spline over points, shape (..., radii, maps).
 
     ``spline_sums(...).T @ coefficients`` is ``weights.T @ spline_profile(coefficients, ...)``.
 
     Parameters
     ----------
-    radius, step
+    cell, four
         As for `spline_profile`.
     weights
         Shape (points, maps).
@@ -113,5 +217,6 @@ def spline_sums(radius: Array, step: Array, weights: Array, rows: int, *, is_spr
     is_spread
         Whether datasets, which this is mapped over, lie on several devices.
     """
-    cell, four = _spline_basis(radius, step, rows)
-    return (scatter_outer if is_spread else add_outer)(cell, weights, four, rows)
+    factors = jnp.moveaxis(four.reshape(-1, *four.shape[-2:]), 0, -1)
+    sums = (scatter_outer if is_spread else add_outer)(cell, weights, factors, rows)
+    return jnp.moveaxis(sums, 1, 0).reshape(*four.shape[:-2], rows, weights.shape[1])

@@ -123,6 +123,8 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     if kind not in _COMPILED and len(x0.devices()) == 1:
         shape = jax.eval_shape(no_matrix, problem.columns)
         zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
+        # traced one after the other, because the interpreter does one at a time, and the first compiles meanwhile
+        compiled_covariance.lower(problem, x0, zeros)
         beside = threading.Thread(target=compiled_covariance, args=(problem, x0, zeros), daemon=True)
         beside.start()
         minimum = compiled_minimise(problem, x0)

@@ -241,8 +241,11 @@ def _cash_constant(bins: CubeBins) -> np.ndarray:
     """Return per energy by how much far bins are worse than one bin with all their counts and background."""
     n, b = (np.where(bins.far, v, 0.0) for v in (bins.cube.counts, bins.cube.background))
     total, background = n.sum(axis=1), b.sum(axis=1)
+    # most far bins have no counts
+    energy, pixel = np.nonzero(n > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 2 * (_x_log(n, n / b).sum(axis=1) - _x_log(total, total / background))
+        each = n[energy, pixel] * np.log(n[energy, pixel] / b[energy, pixel])
+        return 2 * (np.bincount(energy, each, len(n)) - _x_log(total, total / background))
 
 
 def _wstat_constant(bins: CubeBins) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -52,8 +53,10 @@ def covariance_at(exact: Matrix, fisher: Matrix, problem: Problem) -> tuple[Arra
         True if it is from the Hessian: positive, and not flat in a parameter that has Fisher information (as the
         statistic is beside the corner that bins without any counts make).
     """
-    observed, is_positive = invert_information(exact, problem)
-    expected, _ = invert_information(fisher, problem)
+    both = (jnp.stack(pair) for pair in zip(*map(jax.tree_util.tree_leaves, (exact, fisher))))
+    matrices = jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(exact), both)
+    # side by side: half as much to compile
+    (observed, expected), (is_positive, _) = jax.vmap(lambda matrix: invert_information(matrix, problem))(matrices)
     is_flat = jnp.isnan(jnp.diagonal(observed)) & ~jnp.isnan(jnp.diagonal(expected))
     is_exact = is_positive & ~jnp.any(is_flat)
     return jnp.where(is_exact, observed, expected), is_exact

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from gjax.folding import mapped
 from gjax.parameters import fill
 
 __all__ = [
@@ -105,7 +105,7 @@ def background_norms(group: BackgroundGroup | None, bucket: Any, theta: Array) -
     """
     if group is None:
         return jnp.ones_like(bucket.energy)
-    norms = jax.vmap(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, bucket.energy)
+    norms = mapped(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, bucket.energy)
     return jnp.where(group.has_model[:, None], norms, 1.0)
 
 
@@ -127,7 +127,7 @@ def background_factors(group: BackgroundGroup | None, theta: Array) -> Array | N
         factor = jnp.exp(lon * shape.x + lat * shape.y)
         return factor if shape.spatial is None else factor * fill(shape.spatial, theta).evaluate(shape.lon, shape.lat)
 
-    return jnp.where(group.has_model[:, None], jax.vmap(one)(group.shape), 1.0)
+    return jnp.where(group.has_model[:, None], mapped(one)(group.shape), 1.0)
 
 
 def cube_background(group: BackgroundGroup | None, bucket: Any, theta: Array) -> Array:
@@ -159,7 +159,7 @@ def _summed(values: Array, sums: Array) -> Array:
 def template_factors(group: TemplateGroup, bucket: Any, theta: Array) -> Array:
     """Return the factors on the templates of a group, shape (pairs, energy)."""
     energy = bucket.energy[group.dataset]
-    return jax.vmap(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, energy)
+    return mapped(lambda skeleton, energy: fill(skeleton, theta).evaluate(energy))(group.skeleton, energy)
 
 
 def template_npred(group: TemplateGroup, bucket: Any, theta: Array) -> Array:

@@ -22,6 +22,7 @@ from gjax.folding import (
     fixed_bins,
     fold_axes,
     fold_spectrum,
+    mapped,
     of_width,
     over_datasets,
     source_image,
@@ -189,7 +190,7 @@ def _signal(group: SourceGroup, number: int, problem: Problem, theta: Array, ord
     axes = None if folds is None else fold_axes(folds)
     temporal = None if group.temporal is None else group.temporal[number]
     parts = group.skeleton, group.spatial, temporal, group.applies[number], folds
-    return jax.vmap(one, in_axes=(0, 0, 0, 0, axes))(*parts)
+    return mapped(one, in_axes=(0, 0, 0, 0, axes))(*parts)
 
 
 def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array) -> tuple[Array, Array | None] | None:

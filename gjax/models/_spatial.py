@@ -21,7 +21,7 @@ from gjax.models._sphere import (
     equal_area_plane_of_vectors,
     position_in_frame,
     rotation_matrix,
-    tangent_basis,
+    unit_vectors,
 )
 from gjax.parameters import Parameter, fill, freeze_tree, name_parameter_fields, parameter_paths
 from gjax.units import attach_unit, to_canonical
@@ -255,7 +255,7 @@ class AbstractShapeModel(AbstractSpatialModel):
 
     def unit_vector(self, frame: str | None = None) -> Array:
         """Return the unit vector of the centre in a frame: smooth at the poles too."""
-        vector = tangent_basis(self.lon_0, self.lat_0)[0]
+        vector = unit_vectors(self.lon_0, self.lat_0)
         if frame in (None, self.frame):
             return vector
         return jnp.asarray(rotation_matrix(self.frame, frame), vector.dtype) @ vector

@@ -300,7 +300,8 @@ def spectral_model_class(tag: str) -> type[AbstractSpectralModel]:
     KeyError
         If there is none; the message lists the tags.
     """
-    load_emission_models()
+    if tag not in _REGISTRY:
+        load_emission_models()
     return find_class(_REGISTRY, "spectral model", tag)
 
 

@@ -88,7 +88,7 @@ ad.primitive_transposes[_add] = _transposed
 
 
 def add_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Array:
-    """Add the outer products of factors and weights of many points into the rows of a table, shape (rows, maps).
+    """Add the outer products of factors and weights of many points into the rows of a table, shape (rows, many, maps).
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ def add_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Array:
     weights
         Shape (points, maps); constants.
     factors
-        Factors on a point's weights for its first row and those that follow, shape (points, taps).
+        Factors on a point's weights for its first row and those that follow, shape (points, taps, many).
     rows
         Number of rows.
     """
-    return _add.bind(cell, jax.lax.stop_gradient(weights), factors[..., jnp.newaxis], rows=rows)[:, 0]
+    return _add.bind(cell, jax.lax.stop_gradient(weights), factors, rows=rows)
 
 
 def scatter_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Array:
@@ -112,4 +112,4 @@ def scatter_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Arr
     cell, weights, factors, rows
         As for `add_outer`.
     """
-    return _scattered(cell, weights, factors[..., jnp.newaxis], rows=rows)[:, 0]
+    return _scattered(cell, weights, factors, rows=rows)

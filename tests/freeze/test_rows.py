@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gjax.folding._add_rows import add_outer, scatter_outer
+from gjax.folding._rows import add_outer, scatter_outer
 
 ROWS, POINTS, MAPS = 20, 50, 3
 
@@ -23,7 +23,7 @@ def both(function):
 
 
 def one(add):
-    return lambda cell, weights, factors: add(cell, weights, factors, ROWS)
+    return lambda cell, weights, factors: add(cell, weights, factors[..., None], ROWS)[:, 0]
 
 
 def twice_mapped(add):
@@ -52,5 +52,5 @@ def test_rows_are_added(table, case):
 
 def test_weights_are_constants(table):
     cell, weights, factors = (values[0, 0] for values in table)
-    slope = jax.grad(lambda w: jnp.sum(add_outer(cell, w, factors, ROWS)))(weights)
+    slope = jax.grad(lambda w: jnp.sum(add_outer(cell, w, factors[..., None], ROWS)))(weights)
     np.testing.assert_array_equal(slope, 0.0)
