@@ -1,9 +1,9 @@
 """Fits from far starts: 20 times in amplitude, 1 in index, one width of the PSF in position, on real data.
 
 Of all starts 99 % must end at the best minimum inside of their cutouts, or say that they did not converge; and the best
-of a batch must be the best that is known anywhere, from a search over sizes with cutouts of their own. A source alone in
-a crowded field may grow until it takes what lies around it: the Gaussian of cta_1dc_gc_3d has a minimum at 0.67 deg that
-fits from near its compact one do not see. The batch does, and its message counts the fits that ended elsewhere.
+of a batch must be the best that is known anywhere, from a search over sizes with cutouts of their own. A source alone
+in a crowded field may grow until it takes what lies around it: the Gaussian of cta_1dc_gc_3d has a minimum at 0.67 deg
+that fits from near its compact one do not see. The batch does, and its message counts the fits that ended elsewhere.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def compare(table: Table, label: str, likelihood: Any, number: int, width: float
 
 
 def searched(likelihood: Any) -> list[Any]:
-    """Return fits from many sizes, each with cutouts of its own, or of the likelihood as it is where nothing has one."""
+    """Return fits from many sizes, each with cutouts of its own; one fit where there is no size."""
     sizes = [name for name in likelihood.free_names if name.endswith("sigma")]
     if not sizes:
         return [likelihood.fit()]
