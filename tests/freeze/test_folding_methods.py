@@ -9,6 +9,7 @@ from scipy.stats import norm
 import gjax
 from gjax.datasets import MapDataset
 from gjax.errors import FitError
+from gjax.freeze import _compiled as compiled
 from gjax.irf import EDispKernelMap, PSFMap, RecoPSFMap
 from gjax.maps import MapAxis, WcsGeom, WcsNDMap
 from gjax.models import (
@@ -276,3 +277,21 @@ def test_a_psf_wider_than_the_map():
     assert radial.sum() / narrow.sum() == pytest.approx(inside, rel=2e-3)
     np.testing.assert_allclose(grid, radial, rtol=2e-3)
     assert np.isfinite(likelihood.stat_sum())
+
+
+def test_the_place_of_a_held_source_is_data(dataset):
+    """It is folded once per likelihood: another place or size, or fewer free parameters, compile nothing."""
+    sizes = {"compiled_minimise": None, "compiled_covariance": None}
+
+    def programs():
+        return {name: getattr(compiled, name)._cache_size() for name in sizes}
+
+    held = gjax.Likelihood(dataset, source(GaussianSpatialModel(LON, LAT, sigma=0.1))).freeze(
+        "source.spatial.lon_0", "source.spatial.lat_0", "source.spatial.sigma"
+    )
+    first = held.fit()
+    before = programs()
+    moved = held.with_values({"source.spatial.lon_0": LON + 0.05, "source.spatial.sigma": 0.12})
+    assert moved.fit().total_stat != first.total_stat
+    held.freeze("source.spectral.index").fit()
+    assert programs() == before
