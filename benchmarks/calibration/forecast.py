@@ -143,9 +143,8 @@ def line(table: Table, number: int) -> None:
         limits = grid[np.searchsorted(np.maximum.accumulate(edge), seen + 1e-12, side="right").clip(1, len(grid)) - 1]
         counts = forecast.equivalent_counts("amplitude", found * 1e-12).background
         what = f"line at {counts:.1f} equivalent counts of background: "
-        high = 1.05 if counts > 20 else 1.25
-        note = "" if counts > 20 else "nearly empty bins: a bound from above"
-        table.rows.append(Row(f"{what}equivalent counts", found / limits.mean(), 1.0, 0.95, high, note))
+        note = "known to be a bound from above where all bins are nearly empty" if level < 5 else ""
+        table.rows.append(Row(f"{what}equivalent counts", found / limits.mean(), 1.0, 0.95, 1.05, note))
         empty = Models([flat()]).with_values({"source.spectral.amplitude": 0.0})
         fit = gjax.Likelihood(dataset, empty).asimov().fit()
         profile = fit.upper_limit("amplitude", n_sigma=float(norm.ppf(CONFIDENCE)))

@@ -97,10 +97,10 @@ def excess_map(cube: MapDataset) -> Any:
 
 def ts_map(cube: MapDataset) -> Any:
     """Return the TS map of a point source with a power law, in one band of all energy bins."""
-    spectrum = PowerLawSpectralModel(index=2.6, amplitude="3e-11 cm-2 s-1 TeV-1")
-    model = SkyModel(spectrum, PointSpatialModel(), name="k")
     from gjax.estimators import TSMapEstimator
 
+    spectrum = PowerLawSpectralModel(index=2.6, amplitude="3e-11 cm-2 s-1 TeV-1")
+    model = SkyModel(spectrum, PointSpatialModel(), name="k")
     return TSMapEstimator(model, kernel_width="0.6 deg", energy_edges=[0.5, 50] * u.TeV).run(cube)
 
 

@@ -13,7 +13,7 @@ __all__ = ["mapped"]
 def mapped(function: Callable[..., Any], in_axes: Any = 0) -> Callable[..., Any]:
     """Return `jax.vmap` of a function, or where there is one entry the function itself.
 
-    To map every operation over one entry takes a third of the time to trace, and makes programs that compile slower.
+    Mapping operations over one entry is a third of the time to trace, and the programs take longer to compile.
 
     Parameters
     ----------

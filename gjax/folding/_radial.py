@@ -156,7 +156,10 @@ def splines_at(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
 
     Returns
     -------
-    Shape (points,) and (points, 4).
+    cell
+        Shape (points,).
+    four
+        Shape (points, 4).
     """
     cell, t, _ = _cells(radius, step, rows)
     return cell, _cubics(t)
@@ -174,7 +177,10 @@ def spline_jets(radius: Jets, step: Array, rows: int) -> tuple[Array, Array]:
 
     Returns
     -------
-    Shape (points,) and (1, 3 or 6, points, 4).
+    cell
+        Shape (points,).
+    four
+        Shape (1, 3 or 6, points, 4): the values, by each variable, by each of the `pairs`.
     """
     cell, t, is_inside = _cells(radius.value, step, rows)
     four = [_cubics(t)[None]]

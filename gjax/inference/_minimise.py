@@ -163,8 +163,8 @@ def advance(problem: Problem, held: Array, state: State) -> State:
     epsilon = jnp.finfo(state.x.dtype).eps
     value, gradient, fisher = scoring_terms(problem, state.trial)
     is_first = state.steps == 0
-    # whatever is not finite spoils the sum
-    is_finite = jnp.isfinite(sum(jnp.sum(leaf) for leaf in (value, gradient, *jax.tree_util.tree_leaves(fisher))))
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in (value, gradient, *jax.tree_util.tree_leaves(fisher))]
+    is_finite = jnp.all(jnp.stack(finite))
     slack = 4 * epsilon * (1 + jnp.abs(state.value))
     accept = is_finite & (is_first | (value <= state.value + jnp.where(is_first, 0.0, slack)))
     x, old_value = jnp.where(accept, state.trial, state.x), state.value
