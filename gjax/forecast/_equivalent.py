@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["EquivalentCounts", "discovery_reach", "equivalent_counts", "upper_limit"]
+__all__ = ["EquivalentCounts", "discovery_reach", "equivalent_counts", "limit_quantile", "upper_limit"]
 
 
 class EquivalentCounts(NamedTuple):
@@ -63,26 +64,65 @@ def _solve(excess: Callable[[float], float], guess: float) -> float:
     return float(np.exp(brentq(excess, low, high, xtol=1e-8)))
 
 
-def upper_limit(variance: Callable[[float], float], before: float, z: float) -> float:
-    r"""Return the norm at which :math:`s / \sqrt{s + b} = Z` with its equivalent counts.
+def limit_quantile(ratio: Any, q: Any, lattice: Any, z: Any, xp: ModuleType = np) -> Any:
+    r"""Return how many of its own errors a norm is at the expected limit: Z and the next order in the counts.
 
-    That is where the norm is Z times its own error.
+    With :math:`\lambda = s + b` the limit of a Poisson experiment is where
+
+    .. math:: \frac{s}{\sqrt\lambda} = Z - \frac{1}{\sqrt\lambda}\left(\frac{Z^2 - 1}{6} - \frac{D}{2}\right)
+        - \frac{Z b}{8 \lambda (Z^2/4 + b)}.
+
+    The first is the definition of Edwards & Weniger (arXiv 1704.05458). The second has the skewness of the Poisson
+    distribution (Cornish & Fisher 1938) and what limits pay for counts being whole numbers, by how far they are that
+    (`gjax.likelihood.lattice`); the third is the mean over data that scatter.
 
     Parameters
     ----------
-    variance
-        Profiled variance of the norm as a function of its value.
+    ratio
+        Variance of the norm without signal over that with it, which is b/(s + b).
+    q
+        1/sqrt(s + b) with the equivalent counts.
+    lattice
+        D, between 0 and 1.
+    z
+        One-sided normal quantile.
+    xp
+        ``numpy`` or ``jax.numpy``.
+
+    Examples
+    --------
+    >>> limit_quantile(1.0, 0.0, 1.0, 1.6448536).round(4)
+    np.float64(1.6449)
+    """
+    mean = z * ratio * q**2 / (8 * (z**2 * q**2 / 4 + ratio))
+    # at the limit it is three quarters of Z at least, but where less is expected there is no bound
+    return xp.maximum(z - ((z**2 - 1) / 6 - lattice / 2) * q - mean, 0.5 * z)
+
+
+def upper_limit(spread: Callable[[float], tuple[float, float]], before: float, z: float) -> float:
+    """Return the upper limit on a norm that is expected without signal; see `limit_quantile`.
+
+    Parameters
+    ----------
+    spread
+        Profiled variance of the norm as a function of its value, and how far its counts are whole numbers.
     before
-        The same without signal.
+        Variance without signal.
     z
         One-sided normal quantile.
 
     Examples
     --------
-    >>> round(upper_limit(lambda s: s + 1.0, 1.0, 1.6448536), 3)
-    3.482
+    >>> round(upper_limit(lambda s: (s + 1.0, 1.0), 1.0, 1.6448536), 3)
+    3.779
     """
-    return _solve(lambda at: float(2 * at - np.log(variance(np.exp(at))) - 2 * np.log(z)), z * np.sqrt(before))
+
+    def excess(at: float) -> float:
+        variance, lattice = spread(np.exp(at))
+        q = max(variance - before, 0.0) / np.sqrt(variance) * np.exp(-at)
+        return float(at - 0.5 * np.log(variance) - np.log(limit_quantile(before / variance, q, lattice, z)))
+
+    return _solve(excess, z * np.sqrt(before))
 
 
 def _gain(ratio: float) -> float:

@@ -12,12 +12,13 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.forecast._equivalent import EquivalentCounts, discovery_reach, equivalent_counts, upper_limit
-from gjax.forecast._matrices import covariance_of, positive_part, profiled_information, tied_parameters
+from gjax.forecast._matrices import covariance_of, positive_part, profiled_information, profiled_step, tied_parameters
 from gjax.likelihood import (
     expected_information,
     expected_off,
     full_theta,
     information_along,
+    lattice_along,
     predict,
     prior_information,
 )
@@ -38,6 +39,7 @@ def _begin(problem: Any, x: Any) -> Any:
 
 _information = jax.jit(expected_information)
 _along = jax.jit(information_along)
+_lattice = jax.jit(lattice_along)
 
 
 @jax.jit
@@ -182,11 +184,8 @@ class Forecast:
             A free parameter.
         """
         i = self.position(name)
-        covariance = covariance_of(self.x_information)
         likelihood = self.likelihood
-        direction = np.zeros(len(likelihood.start))
-        # the step of all parameters that belongs to one of this parameter
-        direction[: len(covariance)] = np.nan_to_num(covariance[i]) / covariance[i, i] / likelihood.scale[i]
+        direction = profiled_step(self.x_information, i, len(likelihood.start)) / likelihood.scale[i]
         parts = _along(likelihood.problem, likelihood.start, self.off, jax.device_put(direction))
         cubes: dict[int, np.ndarray] = {}
         for members, rows in zip(likelihood.frozen.members, parts):
@@ -200,16 +199,31 @@ class Forecast:
 
     # ---- limits ----
 
-    def _variance(self, i: int, value: float) -> float:
-        """Return the profiled variance of a parameter where it has another value, both in units of the scale."""
+    def _at(self, i: int, value: float) -> tuple[Any, np.ndarray]:
+        """Return the free vector where a parameter has another value, and the information there, in scales."""
         x = np.asarray(self.likelihood.start).copy()
         x[i] = value
         n = len(self.free_names)
-        data = np.asarray(_information(self.likelihood.problem, jax.device_put(x), self.off))[:n, :n]
-        part = profiled_information(data + self.x_prior, np.array([i]))[0, 0]
+        x = jax.device_put(x)
+        return x, np.asarray(_information(self.likelihood.problem, x, self.off))[:n, :n] + self.x_prior
+
+    def _profiled(self, information: np.ndarray, i: int) -> float:
+        """Return the profiled variance of a parameter, in units of its scale."""
+        part = profiled_information(information, np.array([i]))[0, 0]
         if not part > 0:
             raise FitError(f"the data tell nothing about {self.free_names[i]}: {self.message or 'no information'}")
         return float(1 / part)
+
+    def _variance(self, i: int, value: float) -> float:
+        """Return the profiled variance of a parameter where it has another value, both in units of the scale."""
+        return self._profiled(self._at(i, value)[1], i)
+
+    def _spread(self, i: int, value: float) -> tuple[float, float]:
+        """Return the profiled variance as well, and how far the counts of the parameter are whole numbers."""
+        x, information = self._at(i, value)
+        variance = self._profiled(information, i)
+        step = jax.device_put(profiled_step(information, i, len(x)))
+        return variance, float(_lattice(self.likelihood.problem, x, self.off, step, 1 / variance))
 
     def norm_position(self, name: str) -> int:
         """Return the position of a norm.
@@ -260,10 +274,11 @@ class Forecast:
         return equivalent_counts(theta, self._variance(i, theta), before)
 
     def upper_limit(self, name: str, *, confidence: float = 0.95) -> float:
-        r"""Return the expected upper limit on a norm if there is no signal.
+        r"""Return the expected upper limit on a norm if there is no signal: the mean over data.
 
         Where :math:`s / \sqrt{s + b} = Z` with the equivalent counts at the limit, and the one-sided normal quantile Z
-        of the confidence level (Edwards & Weniger, arXiv 1704.05458).
+        of the confidence level (Edwards & Weniger, arXiv 1704.05458), to the next order in the counts; see
+        `limit_quantile`.
 
         Parameters
         ----------
@@ -282,7 +297,7 @@ class Forecast:
         if not 0.5 < confidence < 1:
             raise ValueError(f"confidence: got {confidence}, expected between 0.5 and 1")
         i, before = self._norm(name)
-        limit = upper_limit(lambda theta: self._variance(i, theta), before, float(ndtri(confidence)))
+        limit = upper_limit(lambda theta: self._spread(i, theta), before, float(ndtri(confidence)))
         return limit * float(self.likelihood.scale[i])
 
     def discovery_reach(self, name: str, *, n_sigma: float = 5.0) -> float:

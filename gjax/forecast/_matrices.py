@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["covariance_of", "positive_part", "profiled_information", "tied_parameters"]
+__all__ = ["covariance_of", "positive_part", "profiled_information", "profiled_step", "tied_parameters"]
 
 #: Smallest eigenvalue of a correlation matrix of information that is told from zero.
 SMALLEST = 1e-13
@@ -78,6 +78,20 @@ def profiled_information(information: np.ndarray, wanted: np.ndarray) -> np.ndar
         return part
     between = information[np.ix_(wanted, others)]
     return part - between @ covariance_of(information[np.ix_(others, others)]) @ between.T
+
+
+def profiled_step(information: np.ndarray, i: int, size: int) -> np.ndarray:
+    """Return the step of all parameters that belongs to a step of one by 1, in a vector of ``size`` numbers.
+
+    Examples
+    --------
+    >>> profiled_step(np.array([[2.0, 1.0], [1.0, 1.0]]), 0, 3).round(6).tolist()
+    [1.0, -1.0, 0.0]
+    """
+    covariance = covariance_of(information)
+    step = np.zeros(size)
+    step[: len(covariance)] = np.nan_to_num(covariance[i]) / covariance[i, i]
+    return step
 
 
 def tied_parameters(information: np.ndarray, names: list[str]) -> list[str]:

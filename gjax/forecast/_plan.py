@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gjax.forecast._equivalent import limit_quantile
 from gjax.likelihood import LEAST_COUNTS as LEAST
-from gjax.likelihood import ExpectedBins, expected_bins
+from gjax.likelihood import ExpectedBins, expected_bins, lattice
 
 if TYPE_CHECKING:
     from gjax.forecast._forecast import Forecast
@@ -120,30 +121,53 @@ class Plan(eqx.Module):
         shift
             A parameter and another value of it, in units of its scale; None for the values of the plan.
         """
-        weights = self._weights(design.offset)
         total = self.prior
         for bucket in self.buckets:
-            here = bucket.datasets
-            at = weights[here]
-            bins = bucket.bins
-            signal, other, noise = (jnp.einsum("dr,rdb->db", at, v) for v in (bins.signal, bins.other, bins.noise))
-            s_slopes, o_slopes = (jnp.einsum("dr,rdkb->dkb", at, v) for v in (bins.signal_slopes, bins.other_slopes))
-            time, area = design.livetime[here][:, None], design.area[here][:, None]
-            slopes = area[:, :, None] * s_slopes + o_slopes
-            if not bucket.is_counts:
-                # more photons make the errors of fluxes smaller
-                weight = time * area / jnp.where(noise > 0, noise, 1.0) * (noise > 0)
-                total = total + jnp.einsum("db,dkb,dlb->kl", weight, s_slopes, s_slopes, precision="highest")
-                continue
-            mean = area * signal + other + noise
-            if shift is not None:
-                mean = mean + (shift[1] - self.value[shift[0]]) * slopes[:, shift[0]]
-            log_threshold = jnp.log(design.threshold[here])[:, None]
-            part = jnp.clip((bucket.log_high - log_threshold) / (bucket.log_high - bucket.log_low), 0.0, 1.0)
-            weight = jnp.take_along_axis(part, bucket.energy_bin, axis=1) * time
-            weight = jnp.where(bins.mask[0], weight / jnp.where(mean > LEAST, mean, LEAST), 0.0)
+            weight, slopes = self._bins(bucket, design, shift)[1:]
             total = total + jnp.einsum("db,dkb,dlb->kl", weight, slopes, slopes, precision="highest")
         return total
+
+    def _bins(self, bucket: _Bucket, design: Design, shift: tuple[Any, Array] | None) -> tuple[Array, Array, Array]:
+        """Return the mean of all bins, their weight in the information, and their slopes; see `x_information`."""
+        here = bucket.datasets
+        at = self._weights(design.offset)[here]
+        bins = bucket.bins
+        signal, other, noise = (jnp.einsum("dr,rdb->db", at, v) for v in (bins.signal, bins.other, bins.noise))
+        s_slopes, o_slopes = (jnp.einsum("dr,rdkb->dkb", at, v) for v in (bins.signal_slopes, bins.other_slopes))
+        time, area = design.livetime[here][:, None], design.area[here][:, None]
+        if not bucket.is_counts:
+            # more photons make the errors of fluxes smaller
+            return signal, time * area / jnp.where(noise > 0, noise, 1.0) * (noise > 0), s_slopes
+        slopes = area[:, :, None] * s_slopes + o_slopes
+        mean = area * signal + other + noise
+        if shift is not None:
+            mean = mean + (shift[1] - self.value[shift[0]]) * slopes[:, shift[0]]
+        mean = jnp.where(mean > LEAST, mean, LEAST)
+        log_threshold = jnp.log(design.threshold[here])[:, None]
+        part = jnp.clip((bucket.log_high - log_threshold) / (bucket.log_high - bucket.log_low), 0.0, 1.0)
+        weight = jnp.take_along_axis(part, bucket.energy_bin, axis=1) * time
+        return mean, jnp.where(bins.mask[0], weight / mean, 0.0), slopes
+
+    def lattice(self, design: Design, shift: tuple[Any, Array], step: Array, information: Array) -> Array:
+        """Return how far the counts along a step are whole numbers; see `gjax.likelihood.lattice`.
+
+        Parameters
+        ----------
+        design, shift
+            As in `x_information`.
+        step
+            Step of all parameters.
+        information
+            That of the step, in units of the scales.
+        """
+        counts, weights = [], []
+        for bucket in self.buckets:
+            if bucket.is_counts:
+                mean, weight, slopes = self._bins(bucket, design, shift)
+                # counts have their mean as variance: the part of a bin that is used is weight * mean of it
+                counts.append(weight * mean**2)
+                weights.append(jnp.einsum("k,dkb->db", step, slopes, precision="highest") / mean)
+        return lattice(counts, weights, information) if counts else jnp.zeros_like(information)
 
     def information(self, design: Design) -> Array:
         """Return the information matrix in the units of the parameters, priors included.
@@ -168,7 +192,7 @@ class Plan(eqx.Module):
         return compiled_error(self, self.position(name), design)
 
     def limit(self, name: str, design: Design, *, n_sigma: float = 1.6448536269514722) -> Array:
-        r"""Return the expected upper limit on a norm without signal: :math:`\theta = Z \sigma(\theta)`.
+        """Return the expected upper limit on a norm without signal.
 
         This is `Forecast.upper_limit` as a function of the design; other parameters of the source should be frozen.
 
@@ -196,39 +220,46 @@ def compiled_information(plan: Plan, design: Design) -> Array:
     return plan.x_information(design) / (plan.scale[:, None] * plan.scale)
 
 
-def _variance(plan: Plan, i: Any, design: Design, value: Array | None = None) -> Array:
-    """Return the profiled variance of a parameter, in units of its scale."""
+def _covariances(plan: Plan, i: Any, design: Design, value: Array | None = None) -> Array:
+    """Return the covariances of a parameter with all, all others profiled out, in units of the scales."""
     matrix = plan.x_information(design, None if value is None else (i, value))
     diagonal = jnp.diagonal(matrix)
     known = diagonal > 0
     width = jnp.sqrt(jnp.where(known, diagonal, 1.0))
     whitened = jnp.where(jnp.outer(known, known), matrix / jnp.outer(width, width), jnp.eye(len(width)))
     target = jnp.where(jnp.arange(len(width)) == i, 1.0, 0.0)
-    variance = jnp.linalg.solve(whitened, target)[i] / width[i] ** 2
-    return jnp.where(known[i], variance, jnp.inf)
+    covariances = jnp.linalg.solve(whitened, target) / width / width[i]
+    return jnp.where(known[i], covariances, jnp.inf)
 
 
 @jax.jit
 def compiled_error(plan: Plan, i: Any, design: Design) -> Array:
     """Return the expected error of the parameter at a position; see `Plan.error`."""
-    return jnp.sqrt(_variance(plan, i, design)) * plan.scale[i]
+    return jnp.sqrt(_covariances(plan, i, design)[i]) * plan.scale[i]
 
 
 @jax.jit
 def compiled_limit(plan: Plan, i: Any, design: Design, n_sigma: Any) -> Array:
     """Return the expected limit on the parameter at a position; see `Plan.limit`."""
 
-    def following(theta: Array, design: Design) -> Array:
-        return n_sigma * jnp.sqrt(_variance(plan, i, design, theta))
-
-    fixed = jax.lax.stop_gradient(design)
     none = 1e-9 * jnp.maximum(jnp.abs(plan.value[i]), 1.0)
 
-    def body(_: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        return jax.jvp(lambda theta: following(theta, fixed), (state[0],), (jnp.ones_like(none),))
+    def following(theta: Array, design: Design) -> Array:
+        before = _covariances(plan, i, design, none)[i]
+        covariances = _covariances(plan, i, design, theta)
+        variance = covariances[i]
+        q = (variance - before) / (theta * jnp.sqrt(variance))
+        whole = plan.lattice(design, (i, theta), covariances / variance, 1 / variance)
+        return limit_quantile(before / variance, q, whole, n_sigma, jnp) * jnp.sqrt(variance)
 
-    # each step halves the distance at least
-    theta, slope = jax.lax.stop_gradient(jax.lax.fori_loop(0, 60, body, (none, jnp.zeros_like(none))))
+    fixed = jax.lax.stop_gradient(design)
+    start = n_sigma * jnp.sqrt(jax.lax.stop_gradient(_covariances(plan, i, design, none)[i]))
+
+    def body(_: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        return jax.jvp(lambda theta: following(theta, fixed), (state[0],), (jnp.ones_like(start),))
+
+    # each step about halves the distance
+    theta, slope = jax.lax.stop_gradient(jax.lax.fori_loop(0, 60, body, (start, jnp.zeros_like(start))))
     # one Newton step, whose derivative by the design is that of the solution
     return (theta + (following(theta, design) - theta) / (1 - slope)) * plan.scale[i]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.forecast._equivalent import discovery_reach, equivalent_counts, upper_limit
-from gjax.forecast._matrices import profiled_information
+from gjax.forecast._matrices import profiled_information, profiled_step
 from gjax.forecast._plan import bins_of
-from gjax.likelihood import LEAST_COUNTS
+from gjax.likelihood import LEAST_COUNTS, lattice
 
 if TYPE_CHECKING:
     from gjax.forecast._forecast import Forecast
@@ -146,18 +146,26 @@ def _levels(
 ) -> tuple[float, float, float, float]:
     """Return discovery, limit, and equivalent counts at the discovery, of a norm without which bins expect ``mean``."""
 
-    def variance(theta: float) -> float:
-        weight = 1 / np.maximum(mean + theta * slopes[i], LEAST_COUNTS)
-        information = prior + (slopes * weight) @ slopes.T
+    def at(theta: float) -> tuple[np.ndarray, np.ndarray, float]:
+        counts = np.maximum(mean + theta * slopes[i], LEAST_COUNTS)
+        information = prior + (slopes / counts) @ slopes.T
         part = profiled_information(information, np.array([i]))[0, 0]
         if not part > 0:
             raise FitError("no information")
-        return float(1 / part)
+        return counts, information, float(1 / part)
+
+    def variance(theta: float) -> float:
+        return at(theta)[2]
+
+    def spread(theta: float) -> tuple[float, float]:
+        counts, information, here = at(theta)
+        weights = profiled_step(information, i, len(slopes)) @ slopes / counts
+        return here, float(lattice([counts], [weights], 1 / here, np))
 
     try:
         before = variance(0.0)
         reach = discovery_reach(variance, before, n_sigma)
         signal, background = equivalent_counts(reach, variance(reach), before)
-        return reach, upper_limit(variance, before, z), signal, background
+        return reach, upper_limit(spread, before, z), signal, background
     except FitError:
         return (np.nan,) * 4

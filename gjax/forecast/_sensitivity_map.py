@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from gjax.errors import FitError
 from gjax.forecast._equivalent import discovery_reach, upper_limit
-from gjax.forecast._matrices import profiled_information
+from gjax.forecast._matrices import profiled_information, profiled_step
 from gjax.forecast._plan import bins_of
 from gjax.forecast._sensitivity import check_levels
 from gjax.freeze import point_source_counts
-from gjax.likelihood import LEAST_COUNTS
+from gjax.likelihood import LEAST_COUNTS, lattice
 
 if TYPE_CHECKING:
     from gjax.forecast._forecast import Forecast
@@ -66,21 +66,29 @@ class _Sky:
         signal = np.concatenate([part[2] for part in parts])
         k = len(slopes)
 
-        def variance(theta: float) -> float:
-            weight = 1 / (mean + theta * signal)
+        def at(theta: float) -> tuple[np.ndarray, np.ndarray, float]:
+            counts = mean + theta * signal
             matrix = np.empty((k + 1, k + 1))
             # what the source makes less certain elsewhere is the difference to no source
-            matrix[:k, :k] = self.information + (slopes * (weight - 1 / mean)) @ slopes.T
-            matrix[:k, k] = matrix[k, :k] = slopes @ (weight * signal)
-            matrix[k, k] = weight @ signal**2
+            matrix[:k, :k] = self.information + (slopes * (1 / counts - 1 / mean)) @ slopes.T
+            matrix[:k, k] = matrix[k, :k] = slopes @ (signal / counts)
+            matrix[k, k] = (signal / counts) @ signal
             part = profiled_information(matrix, np.array([k]))[0, 0]
             if not part > 0:
                 raise FitError("no information")
-            return float(1 / part)
+            return counts, matrix, float(1 / part)
+
+        def variance(theta: float) -> float:
+            return at(theta)[2]
+
+        def spread(theta: float) -> tuple[float, float]:
+            counts, matrix, here = at(theta)
+            weights = (profiled_step(matrix, k, k + 1)[:k] @ slopes + signal) / counts
+            return here, float(lattice([counts], [weights], 1 / here, np))
 
         try:
             before = variance(0.0)
-            return discovery_reach(variance, before, n_sigma), upper_limit(variance, before, z)
+            return discovery_reach(variance, before, n_sigma), upper_limit(spread, before, z)
         except FitError:
             return np.nan, np.nan
 

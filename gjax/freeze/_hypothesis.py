@@ -22,6 +22,8 @@ __all__ = ["GoodnessOfFit", "HypothesisTest", "compare", "goodness_of_fit", "sou
 NORMS = ("amplitude", "norm", "lambda_", "sigma")
 #: By how much the statistic of the wider model may be above that of the narrower one, by rounding.
 SLACK = 1e-3
+#: Difference of two statistics, relative to them, that is rounding.
+ROUNDING = 1e-13
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -153,14 +155,17 @@ def compare(
     ts = null.total_stat - alternative.total_stat
     if ts < -SLACK:
         raise FitError(f"the wider model fits worse by {-ts:.3f}: its fit has not converged to the best minimum")
+    # no excess is a test statistic of zero, not of the rounding of two sums: its p-value is 1 at a boundary, not a half
+    rounding = ROUNDING * max(abs(null.total_stat), abs(alternative.total_stat), 1.0)
+    ts = ts if ts > rounding else 0.0
     bad = [f"the fit of the {n} model is not good: {r.message}" for n, r in _both(null, alternative) if not r.success]
     at_bounds = _at_bounds(null, alternative, extra) if n_boundary is None else n_boundary
     if key is None:
-        p_value, toys = float(ts_p_value(max(ts, 0.0), dof, at_bounds)), None
+        p_value, toys = float(ts_p_value(ts, dof, at_bounds)), None
     else:
         toys = _toys(null, alternative, key, n_toys)
         p_value = (1 + int(np.sum(toys >= ts - SLACK))) / (n_toys + 1)
-    return HypothesisTest(max(ts, 0.0), dof, at_bounds, p_value, null, alternative, (*bad, *notes), toys)
+    return HypothesisTest(ts, dof, at_bounds, p_value, null, alternative, (*bad, *notes), toys)
 
 
 def _both(null: FitResult, alternative: FitResult) -> tuple[tuple[str, FitResult], ...]:

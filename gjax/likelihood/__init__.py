@@ -32,11 +32,13 @@ from gjax.likelihood._expected import expected_information as expected_informati
 from gjax.likelihood._expected import expected_off as expected_off
 from gjax.likelihood._expected import information_along as information_along
 from gjax.likelihood._expected import information_weight as information_weight
+from gjax.likelihood._expected import lattice_along as lattice_along
 from gjax.likelihood._expected import prior_information as prior_information
 from gjax.likelihood._expected import score_products as score_products
 from gjax.likelihood._gaussian import chi2 as chi2
 from gjax.likelihood._gaussian import chi2_asymmetric as chi2_asymmetric
 from gjax.likelihood._instruments import Instruments as Instruments
+from gjax.likelihood._lattice import lattice as lattice
 from gjax.likelihood._on_off import background_profile as background_profile
 from gjax.likelihood._on_off import wstat as wstat
 from gjax.likelihood._on_off import wstat_observed as wstat_observed

@@ -16,6 +16,7 @@ from jax import Array
 from gjax.likelihood._arrow import Arrow, Matrix, assemble
 from gjax.likelihood._buckets import AbstractBucket, CashCubes, CashSpectra, OnOffCubes, OnOffSpectra
 from gjax.likelihood._derivatives import blocks, linearised, products, project
+from gjax.likelihood._lattice import lattice
 from gjax.likelihood._on_off import background_profile
 from gjax.likelihood._problem import (
     Parts,
@@ -38,6 +39,7 @@ __all__ = [
     "expected_off",
     "information_along",
     "information_weight",
+    "lattice_along",
     "prior_information",
     "score_products",
 ]
@@ -257,6 +259,30 @@ def information_along(problem: Problem, x: Array, off: tuple[Array | None, ...],
     """
     mu, slope = jax.jvp(lambda x: predict(problem, full_theta(problem, x), 1), (x,), (direction,))
     return tuple(information_weight(bucket, m, b) * s**2 for bucket, m, b, s in zip(problem.buckets, mu, off, slope))
+
+
+def lattice_along(
+    problem: Problem, x: Array, off: tuple[Array | None, ...], direction: Array, information: Array
+) -> Array:
+    """Return how far the score along a direction is a multiple of one number; see `lattice`.
+
+    Parameters
+    ----------
+    problem, x, off
+        As in `expected_information`.
+    direction
+        Step of the free vector.
+    information
+        Variance of the score, priors included.
+    """
+    mu, slope = jax.jvp(lambda x: predict(problem, full_theta(problem, x), 1), (x,), (direction,))
+    counts, weights = [], []
+    for bucket, m, b, s in zip(problem.buckets, mu, off, slope):
+        if _is_poisson(bucket):
+            weight = information_weight(bucket, m, b)
+            counts.append(jnp.where(weight > 0, 1 / jnp.where(weight > 0, weight, 1.0), 0.0))
+            weights.append(weight * s)
+    return lattice(counts, weights, information) if counts else jnp.zeros_like(information)
 
 
 def _only(parts: Parts, *, sources: bool) -> Parts:
