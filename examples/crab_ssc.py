@@ -10,6 +10,7 @@ from pathlib import Path
 
 import astropy.units as u
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
@@ -53,17 +54,33 @@ for run in (23523, 23526, 23559, 23592):
 datasets = [FluxPointsDataset(points, name="points"), Datasets(runs).stack_reduce(name="hess")]
 
 # Model: a homogeneous sphere of 2.1 pc at 2 kpc; electrons also scatter the CMB, dust and stars. X-rays fix the number
-# of electrons around 10 TeV to some per cent, and hardly anything what the power law below the break would be there. So
-# the former is the free parameter, and the amplitude follows from it: what is known is then one coordinate, and not a
-# bent surface in three, on which a sampler needs steps a quarter as long.
-e_break = Parameter(0.3, "TeV", min=1e-6, label="e_break")
-alpha_1, alpha_2 = Parameter(1.5, label="alpha_1"), Parameter(3.2, label="alpha_2")
+# of electrons around 10 TeV to some per cent, and infrared light that around 0.1 TeV, below the break. So these two are
+# the free parameters, and amplitude and lower index follow from them: what is known is then each one coordinate, and
+# not a bent surface in three with a long tail, on which a sampler needs short steps and many.
+e_break, alpha_2 = Parameter(0.3, "TeV", min=0.11, label="e_break"), Parameter(3.2, label="alpha_2")
 at_10_tev = Parameter(5e32, "eV-1", label="electrons_10TeV")
-amplitude = Expression(
-    lambda n, break_, low, high: n * (10 / break_) ** high * break_**low, (at_10_tev, e_break, alpha_1, alpha_2)
-)
+at_100_gev = Parameter(2e38, "eV-1", min=0, label="electrons_100GeV")
+
+
+def lower_index(n_high, n_low, break_, high):
+    """Index below the break."""
+    at_break = n_high * (10 / break_) ** high
+    return jnp.log(n_low / at_break) / jnp.log(break_ / 0.1)
+
+
+def at_1_tev(n_high, n_low, break_, high):
+    """Amplitude at 1 TeV of the power law below the break."""
+    return n_high * (10 / break_) ** high * break_ ** lower_index(n_high, n_low, break_, high)
+
+
+known = (at_10_tev, at_100_gev, e_break, alpha_2)
 electrons = ExpCutoffBrokenPowerLawParticles(
-    amplitude=amplitude, e_break=e_break, alpha_1=alpha_1, alpha_2=alpha_2, e_cutoff="1900 TeV", beta=2.0
+    amplitude=Expression(at_1_tev, known),
+    alpha_1=Expression(lower_index, known),
+    e_break=e_break,
+    alpha_2=alpha_2,
+    e_cutoff="1900 TeV",
+    beta=2.0,
 )
 spectrum = SynchrotronSelfComptonSpectralModel(
     electrons,
@@ -89,8 +106,8 @@ print("energy of the electrons above 1 GeV:", best.particles.energy_content("1 G
 # Posterior: proper priors, flat over what is possible.
 priors = {
     "electrons_10TeV": UniformPrior(0, 1e34),
-    "e_break": UniformPrior(0.01, 3),
-    "alpha_1": UniformPrior(0, 3),
+    "electrons_100GeV": UniformPrior(0, 1e39),
+    "e_break": UniformPrior(0.15, 3),
     "alpha_2": UniformPrior(2, 5),
     "e_cutoff": UniformPrior(100, 10000),
     "beta": UniformPrior(0.2, 5),
