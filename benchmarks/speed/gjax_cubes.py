@@ -10,6 +10,7 @@ from typing import Any
 
 import astropy.units as u
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import gjax
@@ -186,7 +187,8 @@ def value_and_gradient(problem: gjax.Likelihood, result: Any) -> Callable[[], An
 def covariance(problem: gjax.Likelihood, result: Any) -> Callable[[], Any]:
     """Return a function that evaluates the covariance from the exact Hessian."""
     likelihood = result.likelihood
-    minimum = compiled_minimise(likelihood.problem, likelihood.start)
+    nothing = jnp.zeros(likelihood.start.shape, bool)
+    minimum = compiled_minimise(likelihood.problem, likelihood.start, nothing)
     return lambda: jax.block_until_ready(compiled_covariance(likelihood.problem, minimum.x, minimum.fisher))
 
 

@@ -23,7 +23,6 @@ from gjax.folding._jets import Jets, expanded, jets_of, kept
 from gjax.folding._mapped import mapped
 from gjax.folding._psf_width import of_width
 from gjax.folding._radial import (
-    bessel_j0,
     profile_coefficients,
     separation,
     separation_jets,
@@ -63,6 +62,8 @@ class RadialShape(eqx.Module):
     wavenumber, basis, step
         Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg]; shared by all
         sources and datasets.
+    nodes
+        Number of nodes for shapes that are sums over radii; see `AbstractShapeModel.radial_transform`.
     is_spread
         True where datasets lie on several devices.
     """
@@ -72,6 +73,7 @@ class RadialShape(eqx.Module):
     wavenumber: Array
     basis: Array
     step: Array
+    nodes: int = eqx.field(static=True, default=64)
     is_spread: bool = eqx.field(static=True, default=False)
 
 
@@ -216,9 +218,7 @@ def _coefficients(shape: RadialShape | PointShape, spatial: Any) -> Array:
     """Return spline coefficients of the source's profile behind PSF and pixel, shape (radii, energies)."""
     if isinstance(shape, PointShape):
         return shape.psf
-    radii, weights = spatial.radial_nodes()
-    # a ring of radius rho has the transform J0(q rho): a shape is a sum of rings, and zero width is a point
-    return profile_coefficients(shape.psf, bessel_j0(shape.wavenumber[:, None] * radii) @ weights, shape.basis)
+    return profile_coefficients(shape.psf, spatial.radial_transform(shape.wavenumber, shape.nodes), shape.basis)
 
 
 def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> Array:

@@ -23,7 +23,6 @@ from gjax.folding._jets import Jets, pairs
 from gjax.folding._rows import add_outer, scatter_outer
 
 __all__ = [
-    "bessel_j0",
     "profile_coefficients",
     "separation",
     "separation_jets",
@@ -80,31 +79,6 @@ def separation_jets(vectors: Array, axes: Array, order: int) -> Jets:
         return Jets(value, (slopes,))
     bend, round_ = (u - 2) * inverse * inverse * slope, slope * (2 - u)
     return Jets(value, (slopes,), (jnp.stack([bend * a * a + round_, bend * a * b, bend * b * b + round_]),))
-
-
-def bessel_j0(x: Array) -> Array:
-    """Return the Bessel function J0 for x >= 0, good to 1e-7 (Abramowitz & Stegun 9.4.1 and 9.4.3).
-
-    Examples
-    --------
-    >>> import jax.numpy as jnp
-    >>> [round(v, 6) for v in bessel_j0(jnp.array([0.0, 1.0, 10.0])).tolist()]
-    [1.0, 0.765198, -0.245936]
-    """
-    is_small = x < 3
-    t = jnp.where(is_small, x / 3, 0.0) ** 2
-    small = jnp.polyval(
-        jnp.array([0.00021, -0.0039444, 0.0444479, -0.3163866, 1.2656208, -2.2499997, 1.0], dtype=x.dtype), t
-    )
-    large = jnp.where(is_small, 3.0, x)
-    u = 3 / large
-    amplitude = jnp.polyval(
-        jnp.array([0.00014476, -0.00072805, 0.00137237, -0.00009512, -0.0055274, -0.00000077, 0.79788456], x.dtype), u
-    )
-    phase = jnp.polyval(
-        jnp.array([0.00013558, -0.00029333, -0.00054125, 0.00262573, -0.00003954, -0.04166397, -0.78539816], x.dtype), u
-    )
-    return jnp.where(is_small, small, amplitude / jnp.sqrt(large) * jnp.cos(large + phase))
 
 
 def profile_coefficients(psf: Array, shape: Array, basis: Array) -> Array:

@@ -77,9 +77,9 @@ compiled_hessian = _jit(hessian)
 
 
 @_jit
-def compiled_minimise(problem: Problem, x0: Array) -> Minimum:
-    """Minimise from a start with nothing held."""
-    return minimise(problem, x0, jnp.zeros(x0.shape, bool))
+def compiled_minimise(problem: Problem, x0: Array, held: Array) -> Minimum:
+    """Minimise from a start, some entries of which may keep their value."""
+    return minimise(problem, x0, held)
 
 
 @_jit
@@ -117,6 +117,7 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     x0
         Start, in units of the scales.
     """
+    nothing = jnp.zeros(x0.shape, bool)
     leaves, structure = jax.tree_util.tree_flatten(problem)
     kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), x0.shape
     # several processes have to sum over datasets in one order: programs run one after the other
@@ -127,11 +128,11 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
         compiled_covariance.lower(problem, x0, zeros)
         beside = threading.Thread(target=compiled_covariance, args=(problem, x0, zeros), daemon=True)
         beside.start()
-        minimum = compiled_minimise(problem, x0)
+        minimum = compiled_minimise(problem, x0, nothing)
         beside.join()
         _COMPILED.add(kind)
     else:
-        minimum = compiled_minimise(problem, x0)
+        minimum = compiled_minimise(problem, x0, nothing)
     covariance, is_exact = compiled_covariance(problem, minimum.x, minimum.fisher)
     return minimum, covariance, is_exact
 

@@ -21,6 +21,8 @@ __all__ = [
     "point_of",
     "radial_reach",
     "radial_shape",
+    "shape_nodes",
+    "sharpness",
     "transforms_of",
 ]
 
@@ -50,6 +52,7 @@ def radial_shape(
     transform: np.ndarray,
     pixels: np.ndarray,
     events: np.ndarray,
+    nodes: int,
 ) -> RadialShape:
     """Return what one symmetric source needs to be drawn on one dataset.
 
@@ -67,6 +70,8 @@ def radial_shape(
         Pixels of the cutout, -1 in padding.
     events
         Unit vectors of events, which follow the pixels, shape (events, 3).
+    nodes
+        Number of nodes for shapes that are sums over radii.
     """
     inside = pixels >= 0
     side = float(np.sqrt(cube.solid_angle[pixels[0]])) if inside.any() else 0.0
@@ -76,6 +81,7 @@ def radial_shape(
         "wavenumber": grid.wavenumber,
         "basis": grid.basis,
         "step": np.asarray(grid.step),
+        "nodes": nodes,
     }
     return RadialShape(**fields)
 
@@ -194,6 +200,24 @@ def _core(psf: tuple[np.ndarray, np.ndarray, bool]) -> float:
     return float(np.append(rad, rad[-1])[below.argmax(axis=1)].min())
 
 
+def sharpness(psfs: list[Any], sides: list[float]) -> float:
+    """Return the width of the sharpest structure behind PSF and pixel [deg]; see `grid_for`."""
+    return min(float(np.hypot(_core(psf), side)) for psf, side in zip(psfs, sides * (len(psfs) // len(sides))))
+
+
+def shape_nodes(size: float) -> int:
+    """Return how many nodes resolve a shape of that extent in units of the sharpest structure, a power of two.
+
+    Nodes that are further apart than PSF and pixel are wide are seen as rings.
+
+    Examples
+    --------
+    >>> shape_nodes(1.0), shape_nodes(50.0)
+    (64, 256)
+    """
+    return 1 << max(int(np.ceil(np.log2(64 * max(size, 1.0) / 16))), 6)
+
+
 def grid_for(psfs: list[Any], sides: list[float], extent: float, reach: float, refine: int = 1) -> RadialGrid:
     """Return modes and splines that serve several datasets.
 
@@ -216,6 +240,5 @@ def grid_for(psfs: list[Any], sides: list[float], extent: float, reach: float, r
     resolution = min(*steps, *(side / 2 for side in sides))
     if extent == 0:
         # a point is as sharp as PSF and pixel: the Crab nebula's statistic was 0.014 off, and is 0.0003
-        cores = [float(np.hypot(_core(psf), side)) for psf, side in zip(psfs, sides * (len(psfs) // len(sides)))]
-        resolution = min(resolution, *(core / 12 for core in cores))
+        resolution = min(resolution, sharpness(psfs, sides) / 12)
     return radial_grid(reach, resolution / refine)

@@ -22,6 +22,8 @@ from gjax.freeze._cutouts import (
     point_of,
     radial_reach,
     radial_shape,
+    shape_nodes,
+    sharpness,
     transforms_of,
 )
 from gjax.freeze._datasets import FrozenDatasets, ladder
@@ -90,7 +92,7 @@ def _is_free(leaf: Parameter | Affine | Expression) -> bool:
 
 
 def _is_symmetric(spatial: Any) -> bool:
-    return bool(getattr(spatial, "is_radial", False)) and hasattr(spatial, "radial_nodes")
+    return bool(getattr(spatial, "is_radial", False)) and hasattr(spatial, "radial_transform")
 
 
 def fold_method(model: SkyModel, wanted: Mapping[str, str], *, stretched: bool = False) -> str:
@@ -376,6 +378,8 @@ def _radial(
     rads = [psf[0] if widths is None else np.append(psf[0], psf[0][-1] * widths.max()) for row in psfs for psf in row]
     reach = max(radial_reach(rad, max(sides), extent) for rad in rads)
     grid = grid_for([psf for row in psfs for psf in row], sides, extent, reach, refine)
+    sharpest = sharpness([psf for row in psfs for psf in row], sides) * (1.0 if widths is None else widths.min())
+    nodes = shape_nodes(extent / sharpest) * refine
     pixels = [[pixels_around(cube, position, reach) for cube in cubes] for position in places]
     size = ladder(max(max(len(p) for p in row) for row in pixels) or 1)
     cuts: list[list[Cutout]] = []
@@ -396,7 +400,10 @@ def _radial(
         # padding lies where the source is not
         filled = [np.concatenate([one, np.tile(-place, (room - len(one), 1))]) for one in at]
         shapes.append(
-            [radial_shape(cut.cube, place, grid, next(transforms), cut.pixels, v) for cut, v in zip(cut_row, filled)]
+            [
+                radial_shape(cut.cube, place, grid, next(transforms), cut.pixels, v, nodes)
+                for cut, v in zip(cut_row, filled)
+            ]
         )
     return shapes, cuts
 

@@ -25,6 +25,7 @@ from gjax.freeze._models import Built, build_problem, source_kinds
 from gjax.freeze._posterior import Posterior
 from gjax.freeze._result import FitResult, fit_result
 from gjax.freeze._sampling import sample_posterior
+from gjax.freeze._sizes import or_larger
 from gjax.freeze._weighted import WeightedPosterior
 from gjax.likelihood import CorrelatedFluxPointSets, Problem
 from gjax.models import Models, TemplateNPredModel
@@ -373,6 +374,8 @@ class Likelihood:
     def fit(self, method: str = "scoring", *, trace: bool = False, **options: Any) -> FitResult:
         """Minimise the statistic; errors are from the exact Hessian.
 
+        Where the size of a source is free, a larger one is tried as well, and fitted if it is better.
+
         Parameters
         ----------
         method
@@ -393,6 +396,11 @@ class Likelihood:
             If the method is unknown.
         """
         self.require_free()
+        result = self._fitted(method, trace, options)
+        return or_larger(result, lambda start: start._fitted("scoring", False, {})) if method == "scoring" else result
+
+    def _fitted(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:
+        """Return the minimum that the start leads to."""
         likelihood, way = self, None
         # a source that walked out of its cutout is folded again where it went, and fitted from there
         for _ in range(4):

@@ -215,7 +215,7 @@ def widened(size2: Array, blur2: Any, always: float = 0.0) -> Array:
 class AbstractShapeModel(AbstractSpatialModel):
     """A shape with a centre and two axes of symmetry, normalised to one on the sphere.
 
-    Subclasses have the parameters ``lon_0``, ``lat_0`` and write `density` and `radial_nodes`; elliptical ones have
+    Subclasses have the parameters ``lon_0``, ``lat_0`` and write `density` and `radial_transform`; elliptical ones have
     ``e`` and ``phi``.
     """
 
@@ -235,12 +235,18 @@ class AbstractShapeModel(AbstractSpatialModel):
         """
 
     @abc.abstractmethod
-    def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
-        """Return separations [deg] from the centre and the fractions of the flux there: a quadrature of the shape.
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
+        """Return the Hankel transform of the shape, 1 at wave number 0.
 
-        The separations scale with the size, so that any smooth function averaged with the fractions is a smooth
-        function of the parameters down to size zero, where all nodes are at the centre. The fractions sum to one.
-        Where ``is_radial`` is false the ellipse is taken as the circle with its major axis.
+        It is smooth in the parameters down to size zero, where it is 1 everywhere: a point. Where ``is_radial`` is
+        false the ellipse is taken as the circle with its major axis. The sky is flat.
+
+        Parameters
+        ----------
+        wavenumber
+            Shape (modes,) [1/deg].
+        nodes
+            Number of nodes for shapes that have no closed form.
         """
 
     @property

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gjax.models._hankel import bessel_j0, disk_transform
 from gjax.models._spatial import AbstractShapeModel, widened
-from gjax.models._sphere import RAD, chord2_of_separation, separation_of_chord
+from gjax.models._sphere import RAD, chord2_of_separation
 from gjax.parameters import ParameterField, parameter
 
 __all__ = ["DiskSpatialModel", "GeneralizedGaussianSpatialModel"]
@@ -115,10 +116,16 @@ class DiskSpatialModel(AbstractShapeModel):
         axes = _axes(self.r_0, self.e, 2.25 * blur2)
         return self._profile(blur2 / axes[1] + _SOFT2, 48).density(along2, across2, axes)
 
-    def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
-        profile = self._profile(_SOFT2, number)
-        chord = 2.0 * jnp.sin(0.5 * RAD * self.r_0)
-        return separation_of_chord(chord * profile.nodes), profile.fractions()
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
+        # a sum of sharp disks whose radii are spread as the edge is
+        edge, rim = jnp.sqrt(self.edge_width**2 + 2.0 * _EDGE**2 * _SOFT2) / _EDGE, np.sqrt(1.0 + _SOFT2)
+        x, weight = (part.astype(jnp.result_type(edge)) for part in np.polynomial.legendre.leggauss(nodes // 2))
+        low, high = jnp.maximum(-4.0, -rim / edge), 4.0
+        t = 0.5 * (high + low) + 0.5 * (high - low) * x
+        radii = rim + edge * t
+        weights = weight * jnp.exp(-jnp.square(t)) * jnp.square(radii)
+        chord = 2.0 / RAD * jnp.sin(0.5 * RAD * self.r_0)
+        return disk_transform(wavenumber[:, None] * (chord * radii)) @ (weights / jnp.sum(weights))
 
     def extent(self) -> float:
         """The semi-major axis and the edge."""
@@ -191,10 +198,11 @@ class GeneralizedGaussianSpatialModel(AbstractShapeModel):
         axes = _axes(self.r_0, self.e, 9.0 * blur2)
         return self._profile(blur2 / axes[1] + _SOFT2, 48).density(along2, across2, axes)
 
-    def radial_nodes(self, number: int = 64) -> tuple[Array, Array]:
-        profile = self._profile(_SOFT2, number)
-        chord = 2.0 * jnp.sin(0.5 * RAD * self.r_0)
-        return separation_of_chord(chord * profile.nodes), profile.fractions()
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
+        # a sum of rings
+        profile = self._profile(_SOFT2, nodes)
+        chord = 2.0 / RAD * jnp.sin(0.5 * RAD * self.r_0)
+        return bessel_j0(wavenumber[:, None] * (chord * profile.nodes)) @ profile.fractions()
 
     def extent(self) -> float:
         """Radius that holds all but 1e-4 of the flux."""

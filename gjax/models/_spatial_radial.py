@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from gjax.models._spatial import AbstractShapeModel, widened
-from gjax.models._sphere import RAD, chord2_of_separation, separation_of_chord
+from gjax.models._sphere import RAD, chord2_of_separation
 from gjax.parameters import ParameterField, parameter
 
 __all__ = ["GaussianSpatialModel", "PointSpatialModel"]
@@ -48,9 +48,8 @@ class PointSpatialModel(AbstractShapeModel):
     def density(self, along2: Array, across2: Array, blur2: Array) -> Array:
         return jnp.exp(-0.5 * (along2 + across2) / blur2) / (2.0 * jnp.pi * blur2)
 
-    def radial_nodes(self, number: int = 1) -> tuple[Array, Array]:
-        zero = 0.0 * jnp.asarray(self.lon_0)
-        return zero[None], 1.0 + zero[None]
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
+        return jnp.ones_like(wavenumber)
 
     def extent(self) -> float:
         """Zero."""
@@ -105,13 +104,10 @@ class GaussianSpatialModel(AbstractShapeModel):
         norm = 2.0 * jnp.pi * jnp.sqrt(major2) * jnp.sqrt(minor2) * (1.0 - beyond)
         return jnp.exp(-0.5 * (along2 / major2 + across2 / minor2)) / norm
 
-    def radial_nodes(self, number: int = 48) -> tuple[Array, Array]:
-        x, weight = np.polynomial.legendre.leggauss(number)
-        z = 2.6 * (1.0 + x)  # to 5.2 standard deviations: 1e-6 of the flux is beyond
-        fraction = weight * z * np.exp(-0.5 * z**2)
-        dtype = jnp.result_type(self.sigma)
-        radii = separation_of_chord(2.0 * jnp.sin(0.5 * RAD * self.sigma) * z.astype(dtype))
-        return radii, jnp.asarray(fraction / fraction.sum(), dtype) + 0.0 * radii
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
+        # in chords the Gaussian of the sphere is one of the plane
+        width = 2.0 / RAD * jnp.sin(0.5 * RAD * self.sigma)
+        return jnp.exp(-0.5 * jnp.square(wavenumber * width))
 
     def extent(self) -> float:
         """Five standard deviations."""

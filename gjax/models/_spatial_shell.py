@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gjax.models._hankel import sphere_transform
 from gjax.models._spatial import NARROWEST, AbstractShapeModel
-from gjax.models._sphere import RAD, separation_of_chord
+from gjax.models._sphere import RAD
 from gjax.parameters import ParameterField, parameter
 
 __all__ = ["Shell2SpatialModel", "ShellSpatialModel"]
@@ -48,22 +49,15 @@ def _shell_density(outer: Array, inner: Array, squared: Array, blur2: Any) -> Ar
     return (sphere(outer**2 - squared) - sphere(outer**2 - difference - squared)) / total
 
 
-def _shell_nodes(outer: Array, ratio: Array, number: int) -> tuple[Array, Array]:
-    """Return separations [deg] and fractions of the flux of a sharp shell.
+def _shell_transform(wavenumber: Array, outer: Array, ratio: Array, nodes: int) -> Array:
+    """Return the transform of a sharp shell, given its outer chord [rad] and the ratio of the radii.
 
-    Given are its outer chord [rad] and the ratio of the radii.
-
-    The shell is a sum of thin ones of radius x with the weight x², and the projection of a thin one is even in the
-    cosine u of the angle to the line of sight: both sums converge exponentially, down to zero width and size.
+    The shell is a sum of thin ones of radius x with the weight x².
     """
-    dtype = jnp.result_type(outer)
-    thin = max(round((number / 2.7) ** 0.5), 2)
-    y, v = (part.astype(dtype) for part in np.polynomial.legendre.leggauss(thin))
-    u, w = (part[part.size // 2 :].astype(dtype) for part in np.polynomial.legendre.leggauss(2 * (number // thin)))
+    y, v = (part.astype(jnp.result_type(outer)) for part in np.polynomial.legendre.leggauss(max(nodes // 4, 4)))
     x = 0.5 * (1.0 + ratio) + 0.5 * (1.0 - ratio) * y
-    weights = (v * x**2)[:, None] * w
-    nodes = (x[:, None] * np.sqrt(1.0 - u**2)).ravel()
-    return separation_of_chord(outer * nodes), (weights / jnp.sum(weights)).ravel()
+    weights = v * x**2
+    return sphere_transform(wavenumber[:, None] * (outer / RAD * x)) @ (weights / jnp.sum(weights))
 
 
 class ShellSpatialModel(AbstractShapeModel):
@@ -104,9 +98,10 @@ class ShellSpatialModel(AbstractShapeModel):
     def density(self, along2: Array, across2: Array, blur2: Any) -> Array:
         return _shell_density(_chord(self.radius + self.width), _chord(self.radius), along2 + across2, blur2)
 
-    def radial_nodes(self, number: int = 96) -> tuple[Array, Array]:
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
         outer = _chord(self.radius + self.width)
-        return _shell_nodes(outer, (_chord(self.radius) + NARROWEST) / (outer + NARROWEST), number)
+        ratio = (_chord(self.radius) + NARROWEST) / (outer + NARROWEST)
+        return _shell_transform(wavenumber, outer, ratio, nodes)
 
     def extent(self) -> float:
         """The outer radius."""
@@ -148,9 +143,10 @@ class Shell2SpatialModel(AbstractShapeModel):
     def density(self, along2: Array, across2: Array, blur2: Any) -> Array:
         return _shell_density(_chord(self.r_0), _chord((1.0 - self.eta) * self.r_0), along2 + across2, blur2)
 
-    def radial_nodes(self, number: int = 96) -> tuple[Array, Array]:
+    def radial_transform(self, wavenumber: Array, nodes: int) -> Array:
         part, half = 1.0 - self.eta, 0.5 / 180.0 * self.r_0  # a ratio of sines that has no 0 / 0 at size zero
-        return _shell_nodes(_chord(self.r_0), part * jnp.sinc(part * half) / jnp.sinc(half), number)
+        ratio = part * jnp.sinc(part * half) / jnp.sinc(half)
+        return _shell_transform(wavenumber, _chord(self.r_0), ratio, nodes)
 
     def extent(self) -> float:
         """The outer radius."""

@@ -22,7 +22,6 @@ __all__ = [
     "equal_area_plane_of_vectors",
     "position_in_frame",
     "rotation_matrix",
-    "separation_of_chord",
     "tangent_basis",
     "unit_vectors",
 ]
@@ -50,11 +49,6 @@ def chord2_of_separation(separation2: Array) -> Array:
     for k in range(12, 1, -1):
         series = 1.0 - s2 / ((2 * k) * (2 * k - 1)) * series
     return s2 * series
-
-
-def separation_of_chord(chord: Array) -> Array:
-    """Return the separation [deg] of a chord [rad]; chords beyond the antipode are brought back to it."""
-    return 2.0 / RAD * jnp.arcsin(jnp.clip(0.5 * chord, -0.999999, 0.999999))
 
 
 def equal_area_plane(lon: Array, lat: Array, lon_0: Array, lat_0: Array) -> tuple[Array, Array]:

@@ -16,11 +16,13 @@ from gjax.models import (
     ConstantSpatialModel,
     DiskSpatialModel,
     GaussianSpatialModel,
+    GeneralizedGaussianSpatialModel,
     Models,
     PiecewiseNormSpatialModel,
     PointSpatialModel,
     PowerLawNormSpectralModel,
     PowerLawSpectralModel,
+    ShellSpatialModel,
     SkyModel,
     TemplateSpatialModel,
 )
@@ -277,6 +279,35 @@ def test_a_psf_wider_than_the_map():
     assert radial.sum() / narrow.sum() == pytest.approx(inside, rel=2e-3)
     np.testing.assert_allclose(grid, radial, rtol=2e-3)
     assert np.isfinite(likelihood.stat_sum())
+
+
+@pytest.mark.parametrize(
+    "spatial",
+    [
+        GaussianSpatialModel(LON, LAT, sigma=0.7),
+        DiskSpatialModel(LON, LAT, r_0=0.8, edge_width=0.05),
+        ShellSpatialModel(LON, LAT, radius=0.6, width=0.2),
+        GeneralizedGaussianSpatialModel(LON, LAT, r_0=0.3, eta=0.8),
+    ],
+    ids=lambda spatial: spatial.tag,
+)
+def test_large_sources_behind_a_narrow_psf_have_no_rings(spatial):
+    """Forty widths of the PSF in size: away from edges it is the model, and what PSF and pixel do to second order."""
+    sharp = cube(psf=PSFMap.from_gauss(TRUE, sigma="0.02 deg"), edisp=None, binsz=0.02, width=1.6)
+    radial, likelihood = folded(sharp, Models([source(spatial)]), "radial")
+    found = radial[0] / radial[0].sum()
+    coord = likelihood.datasets[0].counts.geom.to_image().get_coord().skycoord
+    from_centre = coord.separation(CENTRE).deg.reshape(found.shape)
+    r = np.linspace(0, 2, 4001)[1:]
+    profile = np.asarray(spatial.filled().profile(r))
+    slope = np.gradient(profile, r)
+    blurred = profile + (0.02**2 + 0.02**2 / 12) / 2 * (np.gradient(slope, r) + slope / r)
+    expected = np.interp(from_centre, r, blurred)
+    edges = {"disk": [0.8], "shell": [0.6, 0.8]}.get(spatial.tag, [0.0] if spatial.tag == "gauss-general" else [])
+    smooth = np.all([np.abs(from_centre - edge) > 0.12 for edge in edges], axis=0) & (expected > 1e-3 * expected.max())
+    assert smooth.sum() > 1000
+    ratio = found[smooth] / expected[smooth]
+    np.testing.assert_allclose(ratio / np.median(ratio), 1.0, atol=2e-3)
 
 
 def test_the_place_of_a_held_source_is_data(dataset):

@@ -3,6 +3,7 @@
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -70,10 +71,11 @@ def test_matrices_and_programs_do_not_grow(datasets):
     def lowered(n):
         likelihood = gjax.Likelihood(datasets[:n], models_for(n))
         problem, x = likelihood.problem, likelihood.start
-        shape = jax.eval_shape(compiled.compiled_minimise, problem, x).fisher
+        nothing = jnp.zeros(x.shape, bool)
+        shape = jax.eval_shape(compiled.compiled_minimise, problem, x, nothing).fisher
         assert isinstance(shape, Arrow)
         numbers = sum(leaf.size for leaf in jax.tree_util.tree_leaves(shape))
-        return compiled.compiled_minimise.lower(problem, x).as_text().count("\n"), numbers
+        return compiled.compiled_minimise.lower(problem, x, nothing).as_text().count("\n"), numbers
 
     few, many = lowered(20), lowered(60)
     assert few[0] == many[0]

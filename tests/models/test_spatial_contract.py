@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from pixel_grids import image_pixels, image_wcs
+from scipy.special import j0
 
 import gjax.models
 from gjax.errors import ConfigError, UnitError
@@ -56,7 +57,7 @@ CASES = {
     "test-stripe": StripeSpatialModel(20.0),
 }
 NAMES = list(CASES)
-SHAPES = [name for name in NAMES if hasattr(CASES[name], "radial_nodes")]
+SHAPES = [name for name in NAMES if hasattr(CASES[name], "radial_transform")]
 
 #: Where formulas divide by zero, and where people put sources. Pixels have a centre at (0, 40).
 PLACES = [{"lon_0": 0.0, "lat_0": 40.0}, {"lon_0": 0.0, "lat_0": 40.02}, {"lon_0": 360.0}, {"lat_0": 90.0}]
@@ -75,6 +76,7 @@ SPECIAL = {
 
 WCS = image_wcs("TAN", 0.0, 40.0, binsz=0.05, npix=11)
 PIXELS = image_pixels(WCS, npix=11, oversampling=2)
+WAVES = jnp.array([0.0, 0.3, 2.0, 9.0, 40.0])
 LON, LAT = np.array([0.0, 0.013, 0.2, 359.9, 0.013]), np.array([40.0, 40.017, 39.9, 40.1, 90.0])
 
 
@@ -87,9 +89,8 @@ class Frozen:
         def everything(theta, pixels):
             filled = fill(skeleton, theta)
             parts = [filled.integrate_pixels(pixels)[2:9, 2:9].ravel()]
-            if hasattr(filled, "radial_nodes"):
-                radii, fractions = filled.radial_nodes(12)
-                parts += [radii, fractions, filled.unit_vector("galactic")]
+            if hasattr(filled, "radial_transform"):
+                parts += [filled.radial_transform(WAVES, 12), filled.unit_vector("galactic")]
             return jnp.concatenate(parts)
 
         def density(theta):
@@ -199,29 +200,27 @@ def test_zero_width_is_the_point(name):
     skeleton, table = freeze_tree(CASES[name])
     theta = np.array([zero.get(label, value) for label, value in zip(table.names, table.values)])
     model = fill(skeleton, jnp.asarray(theta))
-    radii, fractions = model.radial_nodes()
-    assert np.abs(radii).max() == 0
-    assert float(fractions.sum()) == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(model.radial_transform(WAVES, 64), 1.0, atol=1e-7)
     np.testing.assert_allclose(model.evaluate(LON[2:4], LAT[2:4]), 0.0, atol=1e-12)
     assert np.isfinite(model.evaluate(*(jnp.asarray(PLACE[k])[None] for k in ("lon_0", "lat_0")))).all()
 
 
 @pytest.mark.parametrize("name", [n for n in SHAPES if n != "point"])
-def test_radial_nodes_are_a_quadrature_of_the_profile(name):
-    """The mean of smooth functions over the nodes is their mean over the shape."""
+@pytest.mark.parametrize("growth", [1.0, 5.0])
+def test_radial_transforms_are_those_of_the_profile(name, growth):
+    """Also where the shape is much larger than the structure that is asked for: no rings."""
     skeleton, table = freeze_tree(CASES[name])
-    theta = np.array([0.0 if label == "e" else value for label, value in zip(table.names, table.values)])
+    sizes = ("sigma", "r_0", "radius", "width")
+    theta = np.array([value * (growth if label in sizes else 1) for label, value in zip(table.names, table.values)])
+    theta[[label == "e" for label in table.names]] = 0.0
     model = fill(skeleton, jnp.asarray(theta))
-    s = np.linspace(0, 3.0, 600001)
+    s = np.linspace(0, 12.0, 1200001)
     weight = np.asarray(model.profile(s)) * 2 * np.pi * np.sin(np.radians(s)) * np.radians(s[1])
-    assert weight.sum() == pytest.approx(1, abs=1e-4)
-    radii, fractions = model.radial_nodes()
-    for function in (
-        lambda r: r**2,
-        lambda r: np.exp(-0.5 * (r / 0.03) ** 2),
-        lambda r: np.exp(-(((r - 0.1) / 0.04) ** 2)),
-    ):
-        assert (function(radii) * fractions).sum() == pytest.approx((function(s) * weight).sum(), rel=1e-3)
+    assert weight.sum() == pytest.approx(1, abs=2e-4)
+    wavenumber = np.array([0.0, 0.5, 3.0, 10.0, 30.0, 80.0])
+    expected = [(j0(q * s) * weight).sum() for q in wavenumber]
+    nodes = 64 if growth == 1.0 else 256
+    np.testing.assert_allclose(model.radial_transform(jnp.asarray(wavenumber), nodes), expected, atol=4e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,93 @@
+"""Whether a source that a fit found small is better described as large.
+
+The statistic as a function of the size of a source often has two minima in a crowded field: one at the size of a
+compact object, and one where the source takes all emission around. A fit walks into the one it starts near.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from gjax.freeze import _compiled as compiled
+
+if TYPE_CHECKING:
+    from gjax.freeze._likelihood import Likelihood
+    from gjax.freeze._result import FitResult
+
+__all__ = ["or_larger"]
+
+#: Parameters that are the size of a source.
+SIZES = ("sigma", "r_0", "radius")
+#: Parameters that its counts are proportional to.
+NORMS = ("amplitude", "norm")
+#: By how much a minimum has to be lower to be another one.
+SAME = 0.01
+#: Sizes that are tried: as parts of the radius of the cutout.
+PART = 1 / 3
+
+
+def _cutouts(likelihood: Likelihood) -> Iterator[tuple[str, float]]:
+    """Return the sources that are drawn on cubes, and the radius of their largest cutout [deg]."""
+    for folds in likelihood.folds:
+        if folds is None or folds.method not in ("radial", "grid"):
+            continue
+        for i, name in enumerate(folds.names):
+            cuts = [cut for bucket in folds.pixels if bucket is not None for cut in bucket[i]]
+            areas = [cut.cube.solid_angle[cut.pixels[cut.pixels >= 0]].sum() for cut in cuts]
+            yield name, float(np.sqrt(max(areas, default=0.0) / np.pi))
+
+
+def _larger(result: FitResult) -> Likelihood | None:
+    """Return the likelihood where a source is a third of its cutout in size, if with another flux that fits better."""
+    likelihood = result.likelihood
+    table, names = likelihood.table, likelihood.free_names
+    lower, upper = table.bounds
+    for source, radius in _cutouts(likelihood):
+        own = [i for i, name in enumerate(names) if name.startswith(f"{source}.")]
+        sizes = [i for i in own if names[i].startswith(f"{source}.spatial.") and names[i].split(".")[-1] in SIZES]
+        norms = [i for i in own if names[i].split(".")[-1] in NORMS]
+        if len(sizes) != 1 or not norms:
+            continue
+        at = table.names.index(names[sizes[0]])
+        wanted = float(np.clip(PART * radius, lower[at], upper[at]))
+        if not wanted > 2 * table.values[at]:
+            continue
+        x = np.array(result.x)
+        x[sizes[0]] = (wanted - table.origins[at]) / likelihood.scale[sizes[0]]
+        held = np.ones(len(x), bool)
+        held[norms] = False
+        # the program of the fit itself: what is held are data
+        end = compiled.compiled_minimise(likelihood.problem, *jax.device_put((x, held)))
+        if float(end.statistic) < result.total_stat - SAME:
+            values = table.values.copy()
+            values[table.free] = np.asarray(end.x)[: len(names)] * likelihood.scale + table.origins[table.free]
+            return likelihood.with_models(likelihood.models.replace_parameters(table.with_values(values)))
+    return None
+
+
+def or_larger(result: FitResult, refit: Any) -> FitResult:
+    """Return a fit, or the one with a larger source where that is better, and say so.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    refit
+        Fits a likelihood.
+    """
+    for _ in range(3):
+        start = _larger(result) if result.success else None
+        if start is None:
+            break
+        other = refit(start)
+        gain = result.total_stat - other.total_stat
+        if not (other.success and gain > SAME):
+            break
+        message = f"{other.message}; another minimum, with a smaller source, is {gain:.1f} higher"
+        result = dataclasses.replace(other, message=message, trace=result.trace)
+    return result
