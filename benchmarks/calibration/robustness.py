@@ -1,9 +1,9 @@
 """Fits from far starts: 20 times in amplitude, 1 in index, one width of the PSF in position, on real data.
 
-Of all starts 99 % must end at the best minimum that is known, or say that they did not converge. Where another minimum
-lies outside of the cutouts of the starts there is a row for each: the Gaussian source of cta_1dc_gc_3d may grow to
-0.67 deg and takes the emission of its surroundings, and fits that start near its compact minimum do not find that.
-The best of a batch must be the best that is known anywhere, from a search over sizes with cutouts of their own.
+Of all fits 99 % must end at the best minimum that is known, or say that they did not converge. They run as a batch;
+starts that end elsewhere are fitted one by one, as users do: a fit tries a larger size as well, which the batch leaves
+to its best. The Gaussian source of cta_1dc_gc_3d has a compact minimum, and a far lower one where it takes the emission
+of its surroundings. What is known is the best of a search over sizes, with cutouts of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 import gjax
 from benchmarks.calibration.table import Row, Table
@@ -88,25 +89,30 @@ def far_starts(rng: np.random.Generator, likelihood: Any, number: int, width: fl
 def compare(table: Table, label: str, likelihood: Any, number: int, width: float, *, seed: int) -> Any:
     """Fit from far starts and add the rows; return the fits."""
     best = likelihood.fit()
-    starts = far_starts(np.random.default_rng(seed), best.likelihood, number, width)
+    # far from where the values of the models lead, which for a size need not be the best minimum
+    near = likelihood.fit_many([{}]).values[0]
+    from_here = likelihood.with_values(dict(zip(likelihood.free_names, near)))
+    starts = far_starts(np.random.default_rng(seed), from_here, number, width)
     begin = time.perf_counter()
     fits = likelihood.fit_many(starts)
     seconds = time.perf_counter() - begin
     note = f"{fits.message}; {seconds:.1f} s"
     if fits.best.total_stat < best.total_stat - 0.01:
         note += f"; the fit from near ends {best.total_stat - fits.best.total_stat:.2f} higher"
-    lowest = min(best.total_stat, fits.statistic[fits.converged].min())
-    agree = fits.statistic <= lowest + SAME
-    told = int((agree | ~fits.converged).sum())
-    if fits.best.total_stat < lowest - SAME:
-        # a source alone in a crowded field may grow until it takes what lies around it
-        anywhere = int((fits.agree | ~fits.converged).sum())
-        more = f"another minimum, outside of the cutouts, is {lowest - fits.best.total_stat:.2f} lower"
-        table.at_least(f"{label}: at the best minimum anywhere, or say not", anywhere, number, 0.99, more)
+    known = min(best.total_stat, fits.best.total_stat, *(fit.total_stat for fit in searched(likelihood)))
+    elsewhere = np.flatnonzero(fits.converged & (fits.statistic > known + SAME))
+    note += f"; {len(elsewhere)} starts of the batch end elsewhere"
+    ends, converged = fits.statistic.copy(), fits.converged.copy()
+    for i in tqdm(elsewhere, desc=label, disable=None):
+        alone = from_here.with_values(dict(zip(likelihood.free_names, starts[i]))).fit()
+        ends[i], converged[i] = alone.total_stat, alone.success
+    agree = ends <= known + SAME
+    told = int((agree | ~converged).sum())
     table.at_least(f"{label}: at the best minimum", int(agree.sum()), number, 0.95)
     table.at_least(f"{label}: at the best minimum, or say not", told, number, 0.99, note)
-    above = fits.best.total_stat - min(lowest, *(fit.total_stat for fit in searched(likelihood)))
-    table.rows.append(Row(f"{label}: best of the starts, above the best known", above, 0.0, -np.inf, SAME))
+    table.rows.append(
+        Row(f"{label}: best of the batch, above the best known", fits.best.total_stat - known, 0.0, -np.inf, SAME)
+    )
     return fits
 
 
