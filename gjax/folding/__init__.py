@@ -17,7 +17,6 @@ from gjax.folding._mapped import mapped as mapped
 from gjax.folding._psf_width import PSF_WIDTHS as PSF_WIDTHS
 from gjax.folding._psf_width import of_width as of_width
 from gjax.folding._radial import profile_coefficients as profile_coefficients
-from gjax.folding._radial import separation as separation
 from gjax.folding._radial import spline_profile as spline_profile
 from gjax.folding._spectrum import fold_spectrum as fold_spectrum
 from gjax.folding._spectrum import scaled_edges as scaled_edges

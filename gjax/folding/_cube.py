@@ -23,9 +23,9 @@ from gjax.folding._jets import Jets, expanded, jets_of, kept
 from gjax.folding._mapped import mapped
 from gjax.folding._psf_width import of_width
 from gjax.folding._radial import (
+    chord_jets,
+    chords,
     profile_coefficients,
-    separation,
-    separation_jets,
     spline_jets,
     spline_profile,
     spline_sums,
@@ -60,7 +60,7 @@ class RadialShape(eqx.Module):
     psf
         Hankel transform of PSF and pixel, shape (energies, modes).
     wavenumber, basis, step
-        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the radii [deg]; shared by all
+        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the chords [deg]; shared by all
         sources and datasets.
     nodes
         Number of nodes for shapes that are sums over radii; see `AbstractShapeModel.radial_transform`.
@@ -87,7 +87,7 @@ class PointShape(eqx.Module):
     psf
         Spline coefficients of PSF and pixel, shape (radii, energies) [deg-2].
     step
-        Distance of the radii [deg], shared by all sources and datasets.
+        Distance of the chords [deg], shared by all sources and datasets.
     is_spread
         True where datasets lie on several devices.
     """
@@ -236,7 +236,7 @@ def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> A
     if isinstance(shape, GridShape):
         return grid_shape(shape, spatial)
     coefficients = _coefficients(shape, spatial)
-    radius = separation(shape.vectors, spatial.unit_vector("icrs"))
+    radius = chords(shape.vectors, spatial.unit_vector("icrs"))
     return spline_profile(coefficients, *splines_at(radius, shape.step, len(coefficients)))
 
 
@@ -260,7 +260,7 @@ def _draw(fold: CubeFold, spatial: Any) -> tuple[Array, Array]:
         image = grid_shape(shape, spatial)
         return image[fold.pixel], _product("pj,pk->jk", fold.weights, image)
     coefficients = _coefficients(shape, spatial)
-    cell, four = splines_at(separation(shape.vectors, spatial.unit_vector("icrs")), shape.step, len(coefficients))
+    cell, four = splines_at(chords(shape.vectors, spatial.unit_vector("icrs")), shape.step, len(coefficients))
     # pixels are summed before they meet the profile: one pass for all of its energies
     sums = spline_sums(cell, four, fold.weights, len(coefficients), is_spread=shape.is_spread)
     seen = spline_profile(coefficients, cell[fold.pixel], four[fold.pixel])
@@ -287,7 +287,7 @@ def _radial_jets(fold: CubeFold, axes: Array, profile: Callable[[Array], Array],
     """
     shape: Any = fold.shape
     value, slope, bend = jets_of(profile, form, order)
-    radius = separation_jets(shape.vectors, axes, order)
+    radius = chord_jets(shape.vectors, axes, order)
     # pixels are summed before they meet the profile: one pass for all of its energies
     cell, four = spline_jets(radius, shape.step, len(value))
     sums = spline_sums(cell, four, fold.weights, len(value), is_spread=shape.is_spread)

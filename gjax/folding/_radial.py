@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -23,18 +22,14 @@ from gjax.folding._jets import Jets, pairs
 from gjax.folding._rows import add_outer, scatter_outer
 
 __all__ = [
+    "chord_jets",
+    "chords",
     "profile_coefficients",
-    "separation",
-    "separation_jets",
     "spline_jets",
     "spline_profile",
     "spline_sums",
     "splines_at",
 ]
-
-
-#: Squared chord at a tenth of a degree from the antipode, where the slope of a separation is infinite.
-_FAR = 4 * 0.999999**2
 
 
 def _square(vectors: Array, position: Array) -> Array:
@@ -43,19 +38,22 @@ def _square(vectors: Array, position: Array) -> Array:
     x, y, z = difference[:, 0], difference[:, 1], difference[:, 2]
     # 1e-14 rad^2 keeps the root differentiable twice where they coincide. Written out, because some compilers take
     # longer for a sum over three than for all the rest
-    return jnp.minimum(x * x + y * y + z * z + 1e-14, _FAR)
+    return x * x + y * y + z * z + 1e-14
 
 
-def separation(vectors: Array, position: Array) -> Array:
-    """Return angular separations [deg] of unit vectors (n, 3) from a unit vector (3,), from chords."""
-    return jnp.rad2deg(2 * jnp.arcsin(0.5 * jnp.sqrt(_square(vectors, position))))
+def chords(vectors: Array, position: Array) -> Array:
+    """Return the chords [deg] from a unit vector (3,) to unit vectors (n, 3): those of 1 rad are 57.3.
+
+    Profiles are tabulated by chords: they are as smooth in them as in separations, which need an arcsine for each.
+    """
+    return jnp.rad2deg(jnp.sqrt(_square(vectors, position)))
 
 
-def separation_jets(vectors: Array, axes: Array, order: int) -> Jets:
-    """Return separations [deg] from a position, and their derivatives by its place in the plane that touches there.
+def chord_jets(vectors: Array, axes: Array, order: int) -> Jets:
+    """Return chords [deg] from a position, and their derivatives by its place in the plane that touches there.
 
     The square u of a chord to a place p on the sphere is to third order its value at p = 0, less twice the projection
-    on p, plus (1 - u/2) times p squared; the separation is a function of u alone.
+    on p, plus (1 - u/2) times p squared.
 
     Parameters
     ----------
@@ -67,17 +65,16 @@ def separation_jets(vectors: Array, axes: Array, order: int) -> Jets:
         How many derivatives: 0, 1 or 2.
     """
     u = _square(vectors, axes[2])
-    value = jnp.rad2deg(2 * jnp.arcsin(0.5 * jnp.sqrt(u)))
+    value = jnp.rad2deg(jnp.sqrt(u))
     if order == 0:
         return Jets(value)
-    inverse = jax.lax.rsqrt(u * (4 - u))
-    slope = jnp.rad2deg(inverse)
+    slope = 0.5 * value / u
     x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
     a, b = (-2 * (axis[0] * x + axis[1] * y + axis[2] * z) for axis in (axes[0], axes[1]))
     slopes = jnp.stack([slope * a, slope * b])
     if order == 1:
         return Jets(value, (slopes,))
-    bend, round_ = (u - 2) * inverse * inverse * slope, slope * (2 - u)
+    bend, round_ = -0.5 * slope / u, slope * (2 - u)
     return Jets(value, (slopes,), (jnp.stack([bend * a * a + round_, bend * a * b, bend * b * b + round_]),))
 
 
@@ -124,7 +121,7 @@ def splines_at(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
     radius
         Where to evaluate, shape (points,) [deg].
     step
-        Distance of the radii [deg]; the first spline belongs to ``-step``.
+        Distance of the chords [deg]; the first spline belongs to ``-step``.
     rows
         Number of radii.
 

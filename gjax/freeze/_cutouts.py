@@ -34,9 +34,9 @@ _LEFT_OUT = 1e-4
 
 
 def radial_reach(rad: np.ndarray, side: float, extent: float) -> float:
-    """Return the radius of the disc that holds PSF, pixel and source, with room for the source to grow [deg]."""
+    """Return the radius of the disc that holds PSF, pixel and a source of that extent [deg]."""
     step = rad[-1] - rad[-2] if len(rad) > 1 else rad[0]
-    return float(rad[-1] + step + 0.75 * side + 1.5 * extent)
+    return float(rad[-1] + step + 0.75 * side + 1.1 * extent)
 
 
 def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.ndarray:

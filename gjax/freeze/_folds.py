@@ -198,7 +198,7 @@ def is_near(folds: GroupFolds, models: list[SkyModel], wanted: Mapping[str, str]
 
 def reach_of(extent: float) -> float:
     """Return how far a source of that extent may grow in a fit [deg]; a point stays a point."""
-    return max(2 * extent, extent + 0.2) if extent > 0 else 0.0
+    return max(1.5 * extent, extent + 0.1) if extent > 0 else 0.0
 
 
 def make_folds(

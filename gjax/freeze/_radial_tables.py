@@ -13,7 +13,7 @@ __all__ = ["RadialGrid", "pixel_transform", "psf_transforms", "radial_grid"]
 
 @dataclasses.dataclass(frozen=True)
 class RadialGrid:
-    """Modes of a disc and their cubic spline coefficients on a uniform grid of radii.
+    """Modes of a disc and their cubic spline coefficients on a grid of radii, uniform in their chords.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class RadialGrid:
         Spline coefficients of ``J0(q r) / (pi R^2 J1^2)``, shape (radii + 3, modes); the first row belongs to
         radius ``-step``, the last ones lie beyond the disc.
     step
-        Distance of the radii [deg].
+        Distance of the chords [deg].
     """
 
     wavenumber: np.ndarray
@@ -48,8 +48,9 @@ def radial_grid(radius: float, resolution: float) -> RadialGrid:
     zeros = jn_zeros(0, modes)
     wavenumber = zeros / radius
     cells = 2 * modes
-    step = radius / cells
-    r = np.arange(cells + 1) * step
+    # uniform in chords, by which profiles are looked up
+    step = np.rad2deg(2 * np.sin(np.deg2rad(min(radius, 180.0)) / 2)) / cells
+    r = np.rad2deg(2 * np.arcsin(np.minimum(np.deg2rad(np.arange(cells + 1) * step) / 2, 1.0)))
     values = j0(np.outer(r, wavenumber)) / (np.pi * radius**2 * j1(zeros) ** 2)
     # cubic B-spline interpolation: (c[i-1] + 4 c[i] + c[i+1]) / 6 = values; even at 0, and clamped to 0 at the rim
     n = cells + 1

@@ -7,7 +7,7 @@ import pytest
 
 from gjax.folding._jets import Jets, expanded, jets_of, pairs
 from gjax.folding._mapped import mapped
-from gjax.folding._radial import separation, separation_jets, spline_jets, splines_at
+from gjax.folding._radial import chord_jets, chords, spline_jets, splines_at
 
 STEP, ROWS = 0.05, 30
 
@@ -27,13 +27,13 @@ def sky():
 
 
 def radius_at(vectors, axes, place):
-    return separation(vectors, axes[2] * jnp.sqrt(1 - jnp.sum(place * place)) + place @ axes[:2])
+    return chords(vectors, axes[2] * jnp.sqrt(1 - jnp.sum(place * place)) + place @ axes[:2])
 
 
-def test_separations(sky):
+def test_chords(sky):
     vectors, axes = sky
     place = jnp.zeros(2)
-    jets = separation_jets(vectors, axes, 2)
+    jets = chord_jets(vectors, axes, 2)
     (slopes,), (bends,) = jets.slope, jets.bend
     np.testing.assert_allclose(jets.value, radius_at(vectors, axes, place), rtol=1e-14)
     plain = jax.jacfwd(lambda p: radius_at(vectors, axes, p))(place)
@@ -50,15 +50,15 @@ def test_splines(sky, order):
     # not at the tip, and some beyond the grid
     vectors = vectors[1:]
     step = 0.02
-    cell, four = spline_jets(separation_jets(vectors, axes, order), step, ROWS)
+    cell, four = spline_jets(chord_jets(vectors, axes, order), step, ROWS)
     at = jnp.zeros(2)
     assert four.shape == ({0: 1, 1: 3, 2: 6}[order], len(vectors), 4)
 
     def values(place):
         return splines_at(radius_at(vectors, axes, place), step, ROWS)[1]
 
-    assert bool((separation(vectors, axes[2]) > step * (ROWS - 3)).any())
-    np.testing.assert_array_equal(cell, splines_at(separation(vectors, axes[2]), step, ROWS)[0])
+    assert bool((chords(vectors, axes[2]) > step * (ROWS - 3)).any())
+    np.testing.assert_array_equal(cell, splines_at(chords(vectors, axes[2]), step, ROWS)[0])
     np.testing.assert_allclose(four[0], values(at), atol=1e-14)
     if order > 0:
         scale = float(jnp.abs(four[1:3]).max())
