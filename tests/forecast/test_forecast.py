@@ -38,6 +38,27 @@ def test_limits_of_a_counting_experiment(counting, flat, background, accuracy):
     assert forecast.upper_limit("amplitude") * 1e12 == pytest.approx(exact, rel=accuracy)
 
 
+@pytest.mark.parametrize(("level", "leading"), [(0.05, 1.17), (0.5, 1.08)])
+def test_limits_of_a_line_over_nearly_empty_bins(counting, flat, level, leading):
+    """The mean of Neyman limits by the score; equivalent counts alone are too high, as if counts came in one bin."""
+    shape = np.exp(-0.5 * np.linspace(-3, 3, 30) ** 2)
+    shape /= shape.sum()
+    dataset = counting(signal=tuple(shape), background=(level,) * 30)
+    forecast = Likelihood(dataset, flat()).forecast()
+    found = forecast.upper_limit("amplitude") * 1e12
+    rng = np.random.default_rng(3)
+    weights = shape / (level + found * shape)
+    grid = found * np.linspace(0.02, 3, 150)
+    edge = [np.quantile(rng.poisson(level + s * shape, (4000, 30)) @ weights, 0.05) for s in grid]
+    seen = rng.poisson(level, (20000, 30)) @ weights
+    place = np.searchsorted(np.maximum.accumulate(edge), seen + 1e-12, side="right")
+    mean = grid[place.clip(1, len(grid)) - 1].mean()
+    assert found == pytest.approx(mean, rel=0.03)
+    z = norm.ppf(0.95)
+    one_bin = brentq(lambda s: s**2 * np.sum(shape**2 / (level + s * shape)) - z**2, 0.1, 100)
+    assert one_bin / mean == pytest.approx(leading, abs=0.03)
+
+
 def test_a_counting_experiment_of_great_background_is_gaussian(counting, flat):
     forecast = Likelihood(counting(signal=1.0, background=1e10), flat()).forecast()
     assert forecast.upper_limit("amplitude") * 1e12 == pytest.approx(norm.ppf(0.95) * 1e5, rel=1e-4)
