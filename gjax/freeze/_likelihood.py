@@ -25,7 +25,7 @@ from gjax.freeze._models import Built, build_problem, source_kinds
 from gjax.freeze._posterior import Posterior
 from gjax.freeze._result import FitResult, fit_result
 from gjax.freeze._sampling import sample_posterior
-from gjax.freeze._sizes import or_larger
+from gjax.freeze._sizes import larger_sizes
 from gjax.freeze._weighted import WeightedPosterior
 from gjax.likelihood import CorrelatedFluxPointSets, Problem
 from gjax.models import Models, TemplateNPredModel
@@ -374,7 +374,7 @@ class Likelihood:
     def fit(self, method: str = "scoring", *, trace: bool = False, **options: Any) -> FitResult:
         """Minimise the statistic; errors are from the exact Hessian.
 
-        Where the size of a source is free, a larger one is tried as well, and fitted if it is better.
+        Where the size of a source is free, a larger one is tried as well, and ``result.message`` tells if it is better.
 
         Parameters
         ----------
@@ -397,7 +397,8 @@ class Likelihood:
         """
         self.require_free()
         result = self._fitted(method, trace, options)
-        return or_larger(result, lambda start: start._fitted("scoring", False, {})) if method == "scoring" else result
+        larger = larger_sizes(result) if result.success else ""
+        return dataclasses.replace(result, message=f"{result.message}; {larger}") if larger else result
 
     def _fitted(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:
         """Return the minimum that the start leads to."""

@@ -1,14 +1,14 @@
-"""Whether a source that a fit found small is better described as large.
+"""Whether a source that a fit found small would be better described as large.
 
 The statistic as a function of the size of a source often has two minima in a crowded field: one at the size of a
-compact object, and one where the source takes all emission around. A fit walks into the one it starts near.
+compact object, and one where the source takes all emission around. A fit walks into the one it starts near, and should
+say that there is another.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
     from gjax.freeze._result import FitResult
 
-__all__ = ["or_larger"]
+__all__ = ["larger_sizes"]
 
 #: Parameters that are the size of a source.
 SIZES = ("sigma", "r_0", "radius")
@@ -42,11 +42,18 @@ def _cutouts(likelihood: Likelihood) -> Iterator[tuple[str, float]]:
             yield name, float(np.sqrt(max(areas, default=0.0) / np.pi))
 
 
-def _larger(result: FitResult) -> Likelihood | None:
-    """Return the likelihood where a source is a third of its cutout in size, if with another flux that fits better."""
+def larger_sizes(result: FitResult) -> str:
+    """Return in words which sources would fit better if they were larger, with another flux alone; empty if none.
+
+    Parameters
+    ----------
+    result
+        A fit that has converged.
+    """
     likelihood = result.likelihood
     table, names = likelihood.table, likelihood.free_names
     lower, upper = table.bounds
+    found = []
     for source, radius in _cutouts(likelihood):
         own = [i for i, name in enumerate(names) if name.startswith(f"{source}.")]
         sizes = [i for i in own if names[i].startswith(f"{source}.spatial.") and names[i].split(".")[-1] in SIZES]
@@ -63,31 +70,7 @@ def _larger(result: FitResult) -> Likelihood | None:
         held[norms] = False
         # the program of the fit itself: what is held are data
         end = compiled.compiled_minimise(likelihood.problem, *jax.device_put((x, held)))
-        if float(end.statistic) < result.total_stat - SAME:
-            values = table.values.copy()
-            values[table.free] = np.asarray(end.x)[: len(names)] * likelihood.scale + table.origins[table.free]
-            return likelihood.with_models(likelihood.models.replace_parameters(table.with_values(values)))
-    return None
-
-
-def or_larger(result: FitResult, refit: Any) -> FitResult:
-    """Return a fit, or the one with a larger source where that is better, and say so.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    refit
-        Fits a likelihood.
-    """
-    for _ in range(3):
-        start = _larger(result) if result.success else None
-        if start is None:
-            break
-        other = refit(start)
-        gain = result.total_stat - other.total_stat
-        if not (other.success and gain > SAME):
-            break
-        message = f"{other.message}; another minimum, with a smaller source, is {gain:.1f} higher"
-        result = dataclasses.replace(other, message=message, trace=result.trace)
-    return result
+        gain = result.total_stat - float(end.statistic)
+        if gain > SAME:
+            found.append(f"{names[sizes[0]]} = {wanted:.2g} {table.units[at]} is better by {gain:.1f} at least")
+    return "; ".join(f"there is another minimum: {text}" for text in found)
