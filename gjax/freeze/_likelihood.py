@@ -397,8 +397,8 @@ class Likelihood:
         """
         self.require_free()
         result = self._fitted(method, trace, options)
-        larger = larger_sizes(result) if result.success else ""
-        return dataclasses.replace(result, message=f"{result.message}; {larger}") if larger else result
+        others = larger_sizes(result) if result.success else []
+        return dataclasses.replace(result, message="; ".join([result.message, *map(str, others)]))
 
     def _fitted(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:
         """Return the minimum that the start leads to."""

@@ -8,7 +8,7 @@ say that there is another.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gjax.freeze._likelihood import Likelihood
     from gjax.freeze._result import FitResult
 
-__all__ = ["larger_sizes"]
+__all__ = ["Larger", "larger_sizes"]
 
 #: Parameters that are the size of a source.
 SIZES = ("sigma", "r_0", "radius")
@@ -42,8 +42,33 @@ def _cutouts(likelihood: Likelihood) -> Iterator[tuple[str, float]]:
             yield name, float(np.sqrt(max(areas, default=0.0) / np.pi))
 
 
-def larger_sizes(result: FitResult) -> str:
-    """Return in words which sources would fit better if they were larger, with another flux alone; empty if none.
+class Larger(NamedTuple):
+    """A size that fits better with another flux alone.
+
+    Parameters
+    ----------
+    name
+        The parameter.
+    value
+        Its value there.
+    unit
+        Its unit.
+    gain
+        By how much the statistic is lower.
+    """
+
+    name: str
+    value: float
+    unit: str
+    gain: float
+
+    def __str__(self) -> str:
+        place = f"{self.name} = {self.value:.2g} {self.unit}"
+        return f"there is another minimum: {place} is better by {self.gain:.1f} at least"
+
+
+def larger_sizes(result: FitResult) -> list[Larger]:
+    """Return the sizes of sources that would fit better if they were larger.
 
     Parameters
     ----------
@@ -53,7 +78,7 @@ def larger_sizes(result: FitResult) -> str:
     likelihood = result.likelihood
     table, names = likelihood.table, likelihood.free_names
     lower, upper = table.bounds
-    found = []
+    found: list[Larger] = []
     for source, radius in _cutouts(likelihood):
         own = [i for i, name in enumerate(names) if name.startswith(f"{source}.")]
         sizes = [i for i in own if names[i].startswith(f"{source}.spatial.") and names[i].split(".")[-1] in SIZES]
@@ -72,5 +97,5 @@ def larger_sizes(result: FitResult) -> str:
         end = compiled.compiled_minimise(likelihood.problem, *jax.device_put((x, held)))
         gain = result.total_stat - float(end.statistic)
         if gain > SAME:
-            found.append(f"{names[sizes[0]]} = {wanted:.2g} {table.units[at]} is better by {gain:.1f} at least")
-    return "; ".join(f"there is another minimum: {text}" for text in found)
+            found.append(Larger(names[sizes[0]], wanted, table.units[at], gain))
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
+from gjax.freeze._sizes import larger_sizes
 from gjax.inference import CONVERGED, NOT_FINITE
 from gjax.likelihood import diagonal_of
 
@@ -31,7 +32,7 @@ class MultiStart:
     Parameters
     ----------
     best
-        The fit that ended lowest, fitted once more from there.
+        The fit that ended lowest, fitted once more from there, and from a larger size where that is better.
     starts, values
         Where the fits started and ended, in the parameters' units, shape (starts, parameters).
     statistic
@@ -118,13 +119,23 @@ def fit_many(likelihood: Likelihood, starts: Any) -> MultiStart:
     if not np.isfinite(statistic).any():
         raise FitError("the statistic is not finite at any of the starts")
     values = np.asarray(end.x)[:size, : array.shape[1]] * likelihood.scale + origins
-    best = _at(likelihood, values[int(np.nanargmin(statistic))]).fit()
+    best = _larger(_at(likelihood, values[int(np.nanargmin(statistic))]).fit())
     diagonal = jax.vmap(diagonal_of, in_axes=(None, 0))(likelihood.problem.columns, end.fisher)
     converged = (status == CONVERGED) & (np.asarray(diagonal)[:size, : array.shape[1]] > 0).all(axis=1)
     for i in np.flatnonzero(converged & (statistic > best.total_stat + SAME)) if likelihood.frozen.cubes else ():
         there = _at(likelihood, values[i])
         converged[i] = all(new is old for new, old in zip(there.folds, likelihood.folds))
     return MultiStart(best, array, values, statistic, converged)
+
+
+def _larger(best: FitResult) -> FitResult:
+    """Return a fit, or that with larger sources where it is better."""
+    others = larger_sizes(best) if best.success else []
+    if not others:
+        return best
+    sizes = {other.name: other.value for other in others}
+    found = best.likelihood.with_values(sizes).fit()
+    return found if found.success and found.total_stat < best.total_stat else best
 
 
 def _at(likelihood: Likelihood, values: np.ndarray) -> Likelihood:

@@ -52,6 +52,14 @@ def test_a_larger_size_that_is_better_is_told(likelihood):
     assert near.total_stat - best.total_stat > gain > 100
 
 
+def test_a_batch_goes_on_to_it(likelihood):
+    fits = likelihood.fit_many([{}])
+    assert fits.best.success
+    assert size_of(fits.best) == pytest.approx(0.595, abs=0.02)
+    assert fits.converged[0]
+    assert fits.message == "0 of 1 starts end at the best minimum, 1 at other minima"
+
+
 def test_bounds_are_kept(likelihood):
     result = likelihood.with_models(likelihood.models.with_bounds({"source.spatial.sigma": (0.0, 0.06)})).fit()
     assert result.message.startswith("the gradient vanishes")
