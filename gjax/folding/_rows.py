@@ -32,7 +32,7 @@ def _in_a_loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Arr
     # a turn that touches more than a kilobyte has its price, so that four points each are faster by a fifth; one that
     # touches less is part of one program for the whole loop
     touched = factors.dtype.itemsize * (2 * taps * many * maps + taps * many + maps)
-    each = math.gcd(points, 4) if touched > _KILOBYTE else 1
+    each = math.gcd(points, 4) if many == 1 and touched > _KILOBYTE else 1
 
     def body(turn: Array, out: Array) -> Array:
         for i in (each * turn + k for k in range(each)):
