@@ -114,7 +114,7 @@ def upper_limit(spread: Callable[[float], tuple[float, float]], before: float, z
     Examples
     --------
     >>> round(upper_limit(lambda s: (s + 1.0, 1.0), 1.0, 1.6448536), 3)
-    3.779
+    3.741
     """
 
     def excess(at: float) -> float:

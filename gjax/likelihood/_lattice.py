@@ -41,7 +41,7 @@ def lattice(counts: Sequence[Any], weights: Sequence[Any], information: Any, xp:
     >>> lattice([np.array([2.0, 3.0])], [np.array([0.5, 0.5])], 1.25, np).round(6)
     np.float64(1.0)
     >>> lattice([np.full(30, 0.2)], [np.linspace(0.1, 1, 30)], 2.4, np).round(2)
-    np.float64(0.03)
+    np.float64(0.0)
     """
     second = sum(xp.sum(n * w**2) for n, w in zip(counts, weights))
     third = sum(xp.sum(n * w**3) for n, w in zip(counts, weights))
