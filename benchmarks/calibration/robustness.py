@@ -112,8 +112,8 @@ def compare(table: Table, label: str, likelihood: Any, number: int, width: float
     agree = fits.statistic <= known + SAME
     table.at_least(f"{label}: at the best minimum known, or say not", int((agree | says).sum()), number, 0.99, note)
     # those that are at the best must not say that there is a better one
-    content = "another minimum" not in fits.best.message
-    table.at_least(f"{label}: the best says that it is", int(content), 1, 0.99)
+    content = float("another minimum" not in fits.best.message)
+    table.rows.append(Row(f"{label}: the best says that it is", content, 1.0, 1.0, 1.0))
     table.rows.append(
         Row(f"{label}: best of the batch, above the best known", fits.best.total_stat - known, 0.0, -np.inf, SAME)
     )

@@ -374,7 +374,7 @@ class Likelihood:
     def fit(self, method: str = "scoring", *, trace: bool = False, **options: Any) -> FitResult:
         """Minimise the statistic; errors are from the exact Hessian.
 
-        Where the size of a source is free, a larger one is tried as well, and ``result.message`` tells if it is better.
+        Where the size of a source is free, "scoring" tries a larger one as well; ``result.message`` tells if it is better.
 
         Parameters
         ----------
@@ -397,7 +397,8 @@ class Likelihood:
         """
         self.require_free()
         result = self._fitted(method, trace, options)
-        others = larger_sizes(result) if result.success else []
+        # with the program of the fit: other methods have none, and are for those who do not want it
+        others = larger_sizes(result) if result.success and method == "scoring" else []
         return dataclasses.replace(result, message="; ".join([result.message, *map(str, others)]))
 
     def _fitted(self, method: str, trace: bool, options: Mapping[str, Any]) -> FitResult:

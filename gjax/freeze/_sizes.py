@@ -25,7 +25,7 @@ __all__ = ["Larger", "larger_sizes"]
 SIZES = ("sigma", "r_0", "radius")
 #: Parameters that its counts are proportional to.
 NORMS = ("amplitude", "norm")
-#: By how much a minimum has to be lower to be another one.
+#: Ends of fits that are this close in the statistic are the same.
 SAME = 0.01
 #: Sizes that are tried: as parts of the radius of the cutout.
 PART = 1 / 3

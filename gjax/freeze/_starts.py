@@ -11,7 +11,7 @@ import numpy as np
 
 from gjax.errors import FitError
 from gjax.freeze import _compiled as compiled
-from gjax.freeze._sizes import larger_sizes
+from gjax.freeze._sizes import SAME, larger_sizes
 from gjax.inference import CONVERGED, NOT_FINITE
 from gjax.likelihood import diagonal_of
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from gjax.freeze._result import FitResult
 
 __all__ = ["MultiStart", "fit_many"]
-
-#: Ends that are this close in the statistic are the same.
-SAME = 0.01
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
