@@ -374,7 +374,8 @@ class Likelihood:
     def fit(self, method: str = "scoring", *, trace: bool = False, **options: Any) -> FitResult:
         """Minimise the statistic; errors are from the exact Hessian.
 
-        Where the size of a source is free, "scoring" tries a larger one as well; ``result.message`` tells if it is better.
+        Where the size of a source is free, "scoring" tries a larger one as well, and tells in ``result.message``
+        if it is better.
 
         Parameters
         ----------
