@@ -241,27 +241,26 @@ def compiled_error(plan: Plan, i: Any, design: Design) -> Array:
 @jax.jit
 def compiled_limit(plan: Plan, i: Any, design: Design, n_sigma: Any) -> Array:
     """Return the expected limit on the parameter at a position; see `Plan.limit`."""
-
     none = 1e-9 * jnp.maximum(jnp.abs(plan.value[i]), 1.0)
+    before = _covariances(plan, i, design, none)[i]
 
-    def following(theta: Array, design: Design) -> Array:
-        before = _covariances(plan, i, design, none)[i]
+    def following(theta: Array, design: Design, before: Array) -> Array:
         covariances = _covariances(plan, i, design, theta)
         variance = covariances[i]
         q = (variance - before) / (theta * jnp.sqrt(variance))
         whole = plan.lattice(design, (i, theta), covariances / variance, 1 / variance)
         return limit_quantile(before / variance, q, whole, n_sigma, jnp) * jnp.sqrt(variance)
 
-    fixed = jax.lax.stop_gradient(design)
-    start = n_sigma * jnp.sqrt(jax.lax.stop_gradient(_covariances(plan, i, design, none)[i]))
+    fixed = jax.lax.stop_gradient((design, before))
+    start = n_sigma * jnp.sqrt(fixed[1])
 
     def body(_: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        return jax.jvp(lambda theta: following(theta, fixed), (state[0],), (jnp.ones_like(start),))
+        return jax.jvp(lambda theta: following(theta, *fixed), (state[0],), (jnp.ones_like(start),))
 
     # each step about halves the distance
     theta, slope = jax.lax.stop_gradient(jax.lax.fori_loop(0, 60, body, (start, jnp.zeros_like(start))))
     # one Newton step, whose derivative by the design is that of the solution
-    return (theta + (following(theta, design) - theta) / (1 - slope)) * plan.scale[i]
+    return (theta + (following(theta, design, before) - theta) / (1 - slope)) * plan.scale[i]
 
 
 def _edges(dataset: Any) -> np.ndarray | None:
