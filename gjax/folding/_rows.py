@@ -9,39 +9,36 @@ of its own, with rules for mapping and differentiating.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 __all__ = ["add_outer", "scatter_outer"]
 
-#: Bytes below which XLA makes one program of a loop.
-_KILOBYTE = 1024
 
-
-def _in_a_loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
+def _loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
     points, taps, many = factors.shape
     maps = weights.shape[1]
     none = jnp.zeros((), cell.dtype)
-    # a turn that touches more than a kilobyte has its price, so that four points each are faster by a fifth; one that
-    # touches less is part of one program for the whole loop
-    touched = factors.dtype.itemsize * (2 * taps * many * maps + taps * many + maps)
-    each = math.gcd(points, 4) if many == 1 and touched > _KILOBYTE else 1
 
-    def body(turn: Array, out: Array) -> Array:
-        for i in (each * turn + k for k in range(each)):
-            block = factors[i][:, :, jnp.newaxis] * weights[i]
-            at = (cell[i], none, none)
-            out = jax.lax.dynamic_update_slice(out, jax.lax.dynamic_slice(out, at, (taps, many, maps)) + block, at)
-        return out
+    def body(i: Array, out: Array) -> Array:
+        block = factors[i][:, :, jnp.newaxis] * weights[i]
+        at = (cell[i], none, none)
+        return jax.lax.dynamic_update_slice(out, jax.lax.dynamic_slice(out, at, (taps, many, maps)) + block, at)
 
-    return jax.lax.fori_loop(0, points // each, body, jnp.zeros((rows, many, maps), factors.dtype))
+    return jax.lax.fori_loop(0, points, body, jnp.zeros((rows, many, maps), factors.dtype))
+
+
+def _in_one_program(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
+    # XLA starts a program for every step of a turn, unless it is told that the loop is small
+    with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
+        return jax.jit(functools.partial(_loop, rows=rows))(cell, weights, factors)
 
 
 def _scattered(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
@@ -62,7 +59,7 @@ def _shape(cell: Any, weights: Any, factors: Any, *, rows: int) -> Any:
 
 
 mlir.register_lowering(_add, mlir.lower_fun(_scattered, multiple_results=False))
-mlir.register_lowering(_add, mlir.lower_fun(_in_a_loop, multiple_results=False), platform="cpu")
+mlir.register_lowering(_add, mlir.lower_fun(_in_one_program, multiple_results=False), platform="cpu")
 
 
 def _mapped(values: Sequence[Any], axes: Sequence[Any], *, rows: int) -> tuple[Array, int]:

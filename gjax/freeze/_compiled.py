@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import threading
 from typing import Any
@@ -62,6 +63,7 @@ __all__ = [
     "compiled_statistic",
     "compiled_statistic_at",
     "compiled_statistics",
+    "first_covariance",
     "fit_and_covariance",
     "measured_background",
 ]
@@ -82,10 +84,14 @@ def compiled_minimise(problem: Problem, x0: Array, held: Array) -> Minimum:
     return minimise(problem, x0, held)
 
 
-@_jit
-def compiled_covariance(problem: Problem, x: Array, fisher: Matrix) -> tuple[Array, Array]:
+def _covariance(problem: Problem, x: Array, fisher: Matrix) -> tuple[Array, Array]:
     """Return the covariance from the exact Hessian (the Fisher matrix where that is not positive), and which it is."""
     return covariance_at(hessian(problem, x), fisher, problem)
+
+
+compiled_covariance = _jit(_covariance)
+#: Compiled in a third of the time, and some five times as slow.
+first_covariance = jax.jit(_covariance, compiler_options={**(_OPTIONS or {}), "xla_backend_optimization_level": 0})
 
 
 @jax.jit
@@ -100,8 +106,12 @@ def compiled_statistic_at(problem: Problem, x: Array) -> Array:
     return jax.lax.map(lambda x: statistic(problem, x, 0), x, batch_size=lanes_at_once(problem))
 
 
-#: Kinds and shapes of problems whose programs were asked for before.
-_COMPILED: set[Any] = set()
+#: How many fits of a kind, and of how many numbers, take the program that is quick to compile: what it runs longer in
+#: all of them is less than what it is compiled faster.
+_FIRST_FITS, _SMALL = 16, 500_000
+
+#: Fits so far of problems of one kind and shape.
+_FITS: collections.Counter[Any] = collections.Counter()
 
 
 def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array]:
@@ -118,23 +128,27 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
         Start, in units of the scales.
     """
     nothing = jnp.zeros(x0.shape, bool)
+    if len(x0.devices()) > 1:
+        # several processes have to sum over datasets in one order: programs run one after the other
+        minimum = compiled_minimise(problem, x0, nothing)
+        return minimum, *compiled_covariance(problem, minimum.x, minimum.fisher)
     leaves, structure = jax.tree_util.tree_flatten(problem)
     kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), x0.shape
-    # several processes have to sum over datasets in one order: programs run one after the other
-    if kind not in _COMPILED and len(x0.devices()) == 1:
+    _FITS[kind] += 1
+    is_small = sum(leaf.size for leaf in leaves) < _SMALL
+    covariance = first_covariance if is_small and _FITS[kind] <= _FIRST_FITS else compiled_covariance
+    if _FITS[kind] == 1:
         shape = jax.eval_shape(no_matrix, problem.columns)
         zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
         # traced one after the other, because the interpreter does one at a time, and the first compiles meanwhile
-        compiled_covariance.lower(problem, x0, zeros)
-        beside = threading.Thread(target=compiled_covariance, args=(problem, x0, zeros), daemon=True)
+        covariance.lower(problem, x0, zeros)
+        beside = threading.Thread(target=covariance, args=(problem, x0, zeros), daemon=True)
         beside.start()
         minimum = compiled_minimise(problem, x0, nothing)
         beside.join()
-        _COMPILED.add(kind)
     else:
         minimum = compiled_minimise(problem, x0, nothing)
-    covariance, is_exact = compiled_covariance(problem, minimum.x, minimum.fisher)
-    return minimum, covariance, is_exact
+    return minimum, *covariance(problem, minimum.x, minimum.fisher)
 
 
 compiled_profile = _jit(profile_points)
