@@ -19,83 +19,36 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from gjax.folding._grid import GridShape, grid_shape
-from gjax.folding._jets import Jets, expanded, jets_of, kept
+from gjax.folding._jets import expanded, jets_of, kept
 from gjax.folding._mapped import mapped
 from gjax.folding._psf_width import of_width
-from gjax.folding._radial import (
-    chord_jets,
-    chords,
-    profile_coefficients,
-    spline_jets,
-    spline_profile,
-    spline_sums,
-    splines_at,
+from gjax.folding._symmetric import (
+    Drawn,
+    PointShape,
+    RadialShape,
+    product,
+    profiles_of,
+    symmetric_draw,
+    symmetric_image,
+    symmetric_jets,
+    tangent_axes,
 )
 
 __all__ = [
     "CubeFold",
     "FixedFold",
-    "PointShape",
-    "RadialShape",
     "cube_bins",
     "fixed_bins",
     "fold_axes",
     "numbers_of",
     "over_datasets",
+    "own_leaves",
     "source_image",
 ]
 
 
 #: How many numbers the pixels and photons of the datasets that are folded at once may take.
 _AT_ONCE = 4_000_000
-
-
-class RadialShape(eqx.Module):
-    """What one symmetric source needs to be drawn on the pixels of a cutout.
-
-    Parameters
-    ----------
-    vectors
-        ICRS unit vectors of the pixels around the source, shape (pixels, 3).
-    psf
-        Hankel transform of PSF and pixel, shape (energies, modes).
-    wavenumber, basis, step
-        Modes [1/deg], their spline coefficients (radii, modes), and the distance of the chords [deg]; shared by all
-        sources and datasets.
-    nodes
-        Number of nodes for shapes that are sums over radii; see `AbstractShapeModel.radial_transform`.
-    is_spread
-        True where datasets lie on several devices.
-    """
-
-    vectors: Array
-    psf: Array
-    wavenumber: Array
-    basis: Array
-    step: Array
-    nodes: int = eqx.field(static=True, default=64)
-    is_spread: bool = eqx.field(static=True, default=False)
-
-
-class PointShape(eqx.Module):
-    """What one point source needs to be drawn on the pixels of a cutout: nothing of its profile changes.
-
-    Parameters
-    ----------
-    vectors
-        ICRS unit vectors of the pixels around the source, shape (pixels, 3).
-    psf
-        Spline coefficients of PSF and pixel, shape (radii, energies) [deg-2].
-    step
-        Distance of the chords [deg], shared by all sources and datasets.
-    is_spread
-        True where datasets lie on several devices.
-    """
-
-    vectors: Array
-    psf: Array
-    step: Array
-    is_spread: bool = eqx.field(static=True, default=False)
 
 
 class CubeFold(eqx.Module):
@@ -148,13 +101,20 @@ class FixedFold(eqx.Module):
     bins: Array
 
 
-def _is_own(fold: CubeFold | FixedFold) -> Any:
-    """Return True at the leaves that every dataset has for itself."""
+def own_leaves(fold: CubeFold | FixedFold) -> Any:
+    """Return True at the leaves that every dataset has for itself, False at those that all share.
+
+    Parameters
+    ----------
+    fold
+        The folds, stacked.
+    """
     own = jax.tree_util.tree_map(lambda _: True, fold)
     if isinstance(fold, CubeFold) and isinstance(fold.shape, PointShape):
         return eqx.tree_at(lambda f: f.shape.step, own, False)
     if isinstance(fold, CubeFold) and isinstance(fold.shape, RadialShape):
-        return eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), own, (False, False, False))
+        own = eqx.tree_at(lambda f: (f.shape.wavenumber, f.shape.basis, f.shape.step), own, (False, False, False))
+        return own if fold.shape.corners is None else eqx.tree_at(lambda f: f.shape.corner_basis, own, False)
     return own
 
 
@@ -166,7 +126,7 @@ def fold_axes(fold: CubeFold | FixedFold) -> Any:
     fold
         The folds, stacked.
     """
-    return jax.tree_util.tree_map(lambda own: 0 if own else None, _is_own(fold))
+    return jax.tree_util.tree_map(lambda own: 0 if own else None, own_leaves(fold))
 
 
 def numbers_of(fold: CubeFold | FixedFold) -> int:
@@ -208,17 +168,10 @@ def over_datasets(function: Callable[..., Array], fold: CubeFold | FixedFold, *o
     each = mapped(function, in_axes=(fold_axes(fold), *(0 for _ in others)))
     if step == size:
         return each(fold, *others)
-    own, shared = eqx.partition(fold, _is_own(fold))
+    own, shared = eqx.partition(fold, own_leaves(fold))
     parts = jax.tree_util.tree_map(lambda leaf: leaf.reshape(size // step, step, *leaf.shape[1:]), (own, others))
     out = jax.lax.map(lambda part: each(eqx.combine(part[0], shared), *part[1]), parts)
     return out.reshape(size, *out.shape[2:])
-
-
-def _coefficients(shape: RadialShape | PointShape, spatial: Any) -> Array:
-    """Return spline coefficients of the source's profile behind PSF and pixel, shape (radii, energies)."""
-    if isinstance(shape, PointShape):
-        return shape.psf
-    return profile_coefficients(shape.psf, spatial.radial_transform(shape.wavenumber, shape.nodes), shape.basis)
 
 
 def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> Array:
@@ -233,102 +186,28 @@ def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> A
     spatial
         Spatial model with arrays in place of parameters.
     """
-    if isinstance(shape, GridShape):
-        return grid_shape(shape, spatial)
-    coefficients = _coefficients(shape, spatial)
-    radius = chords(shape.vectors, spatial.unit_vector("icrs"))
-    return spline_profile(coefficients, *splines_at(radius, shape.step, len(coefficients)))
+    return grid_shape(shape, spatial) if isinstance(shape, GridShape) else symmetric_image(shape, spatial)
 
 
-def _product(*operands: Any) -> Array:
-    return jnp.einsum(*operands, precision="highest")
-
-
-def _axes(centre: Array) -> Array:
-    """Return two axes of the tangent plane and the unit vector itself, shape (3, 3) (Duff et al. 2017, JCGT 6, 1)."""
-    x, y, z = centre
-    sign = jnp.where(z < 0, -1.0, 1.0).astype(centre.dtype)
-    a = -1 / (sign + z)
-    b = x * y * a
-    return jnp.stack([1 + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y, x, y, z]).reshape(3, 3)
-
-
-def _draw(fold: CubeFold, spatial: Any) -> tuple[Array, Array]:
+def _draw(fold: CubeFold, spatial: Any) -> Drawn:
     """Return a source at the photons, and in weighted sums over the pixels: (photons, energies), (maps, energies)."""
-    shape = fold.shape
-    if isinstance(shape, GridShape):
-        image = grid_shape(shape, spatial)
-        return image[fold.pixel], _product("pj,pk->jk", fold.weights, image)
-    coefficients = _coefficients(shape, spatial)
-    cell, four = splines_at(chords(shape.vectors, spatial.unit_vector("icrs")), shape.step, len(coefficients))
-    # pixels are summed before they meet the profile: one pass for all of its energies
-    sums = spline_sums(cell, four, fold.weights, len(coefficients), is_spread=shape.is_spread)
-    seen = spline_profile(coefficients, cell[fold.pixel], four[fold.pixel])
-    return seen, _product("rj,rk->jk", sums, coefficients)
+    if not isinstance(fold.shape, GridShape):
+        return symmetric_draw(fold, fold.shape, spatial)
+    image = grid_shape(fold.shape, spatial)
+    return image[fold.pixel], product("pj,pk->jk", fold.weights, image)
 
 
-def _radial_jets(fold: CubeFold, axes: Array, profile: Callable[[Array], Array], form: Array, order: int) -> Jets:
-    """Return a symmetric source with its derivatives by place and form.
-
-    It is a product of splines, which depend on the place, and their coefficients, which depend on the form.
-
-    Parameters
-    ----------
-    fold
-        The dataset around the source.
-    axes
-        The tangent plane.
-    profile
-        Coefficients as a function of the form, shape (radii, energies).
-    form
-        Size of the source, width of the PSF; may be empty.
-    order
-        How many derivatives: 0, 1 or 2.
-    """
-    shape: Any = fold.shape
-    value, slope, bend = jets_of(profile, form, order)
-    radius = chord_jets(shape.vectors, axes, order)
-    # pixels are summed before they meet the profile: one pass for all of its energies
-    cell, four = spline_jets(radius, shape.step, len(value))
-    sums = spline_sums(cell, four, fold.weights, len(value), is_spread=shape.is_spread)
-    here = jax.tree_util.tree_map(lambda leaf: leaf[..., fold.pixel], radius)
-    cell, four = spline_jets(here, shape.step, len(value))
-
-    def meet(coefficients: Array, number: int) -> tuple[Array, Array]:
-        """Multiply coefficients by the first splines and derivatives of splines."""
-        seen = spline_profile(coefficients, cell, four[:number])
-        return kept((seen, _product("vrj,rk->vjk", sums[:number], coefficients)))
-
-    def part(drawn: tuple[Array, Array], first: int, last: int) -> tuple[Array, Array]:
-        return drawn[0][first:last], drawn[1][first:last]
-
-    alone = meet(value, len(four))
-    found = alone[0][0], alone[1][0]
-    if order == 0:
-        return Jets(found)
-    by_form = [meet(each, 3 if order == 2 else 1) for each in (slope[0] if slope else ())]
-    slopes = part(alone, 1, 3), *(part(drawn, 0, 1) for drawn in by_form)
-    if order == 1:
-        return Jets(found, slopes)
-    bends = [part(alone, 3, 6)]
-    for m, drawn in enumerate(by_form):
-        # in the order of `pairs`: a form with the place, then with the forms before it and itself
-        bends += [part(drawn, 1, 3)]
-        bends += [meet(bend[0][m * (m + 1) // 2 + n], 1) for n in range(m + 1)]
-    return Jets(found, slopes, tuple(bends))
-
-
-def _use(fold: CubeFold, sums: Array, drawn: tuple[Array, Array], flux: Array) -> Array:
+def _use(fold: CubeFold, sums: Array, drawn: Drawn, flux: Array) -> Array:
     """Return the rates at the photons, and behind them the totals."""
     seen, total = drawn
     if fold.psf_is_reco:
-        by_energy = _product("jte,t->je", fold.response, flux)
+        by_energy = product("jte,t->je", fold.response, flux)
         here = jnp.take_along_axis(seen, fold.energy[:, None], axis=1)[:, 0]
         rate = here * jnp.sum(fold.photons * by_energy.T[fold.energy], axis=1)
-        totals = _product("je,je,es->s", total, by_energy, sums)
+        totals = product("je,je,es->s", total, by_energy, sums)
     else:
-        rate = _product("nt,t->n", seen * fold.photons, flux)
-        totals = _product("ts,t->s", _product("jt,jte,es->ts", total, fold.response, sums), flux)
+        rate = product("nt,t->n", seen * fold.photons, flux)
+        totals = product("ts,t->s", product("jt,jte,es->ts", total, fold.response, sums), flux)
     return jnp.concatenate([rate, totals])
 
 
@@ -381,11 +260,11 @@ def cube_bins(
         out = expanded(kept(jets_of(draw, form, order)), use, form, flux)
     else:
         centre = spatial.unit_vector("icrs")
-        axes = _axes(jax.lax.stop_gradient(centre))
-        jets = _radial_jets(fold, axes, lambda form: _coefficients(*formed(form)), form, order)
+        axes = tangent_axes(jax.lax.stop_gradient(centre))
+        jets = symmetric_jets(fold, fold.shape, axes, lambda form: profiles_of(*formed(form)), form, order)
         out = expanded(jets, use, jnp.concatenate([axes[:2] @ centre, form]), flux)
     rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]
-    rest = totals - _product("n,ns->s", rate, sums[fold.energy])
+    rest = totals - product("n,ns->s", rate, sums[fold.energy])
     return jnp.concatenate([rate.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
 
 
@@ -401,6 +280,6 @@ def fixed_bins(fold: FixedFold, flux: Array, sums: Array) -> Array:
     sums
         1 where an energy bin belongs to a sum, shape (energy, sums).
     """
-    reached = _product("nt,t->n", fold.occupied, flux)
-    rest = _product("et,t,es->s", fold.rest, flux, sums)
+    reached = product("nt,t->n", fold.occupied, flux)
+    rest = product("et,t,es->s", fold.rest, flux, sums)
     return jnp.concatenate([reached.at[fold.bins].get(mode="fill", fill_value=0.0), rest])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gjax.folding import GridShape, PointShape, RadialShape, wave_numbers
+from gjax.folding import Corners, GridShape, PointShape, RadialShape, wave_numbers
 from gjax.freeze._cubes import CubeArrays
-from gjax.freeze._radial_tables import RadialGrid, pixel_transform, psf_transforms, radial_grid
+from gjax.freeze._radial_tables import RadialGrid, corner_basis, pixel_transform, psf_transforms, radial_grid
 from gjax.models._pixels import PixelNodes
 
 __all__ = [
     "MARGIN",
+    "CornerTable",
     "box_of",
+    "corners_for",
     "grid_for",
     "grid_shape",
     "pixels_around",
@@ -29,6 +32,9 @@ __all__ = [
 #: How far the pixels of a cutout reach beyond PSF and source [deg]: room for the source to move.
 MARGIN = 0.1
 
+#: Part of a peak that corners of pixels may add where they are left out, and beyond the radii that they are given.
+_NO_CORNERS, _CORNERS_END = 5e-4, 1e-5
+
 #: Part of the power of PSF and pixel that wave numbers which are left out may have.
 _LEFT_OUT = 1e-4
 
@@ -40,9 +46,77 @@ def radial_reach(rad: np.ndarray, side: float, extent: float) -> float:
 
 
 def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.ndarray:
-    """Return the pixels within ``reach`` + margin of a unit vector."""
+    """Return the pixels within ``reach`` + margin of a unit vector, the nearest first."""
     chord = 2 * np.sin(np.deg2rad(min(reach + MARGIN, 180.0)) / 2)
-    return np.flatnonzero(((cube.vectors - position) ** 2).sum(axis=1) < chord**2)
+    square = ((cube.vectors - position) ** 2).sum(axis=1)
+    inside = np.flatnonzero(square < chord**2)
+    return inside[np.argsort(square[inside], kind="stable")]
+
+
+@dataclasses.dataclass(frozen=True)
+class CornerTable:
+    """What serves the corners of pixels for several datasets; see `Corners`.
+
+    Parameters
+    ----------
+    basis
+        Spline coefficients of the modes, shape (radii, modes).
+    unit
+        Unit of length in it [deg].
+    reach
+        Radius of the last [deg].
+    """
+
+    basis: np.ndarray
+    unit: float
+    reach: float
+
+
+def corners_for(grid: RadialGrid, transforms: Sequence[np.ndarray], sides: Sequence[float]) -> CornerTable | None:
+    """Return the table for the corners of pixels; None where PSFs are so wide that they do not matter.
+
+    Parameters
+    ----------
+    grid
+        Modes and splines.
+    transforms
+        Those of the PSFs, in the order of the datasets once per source, see `transforms_of`.
+    sides
+        Sides of the pixels of the datasets [deg].
+    """
+    unit = max(sides)
+    cells = min(int(np.ceil(8 * unit / grid.step)), len(grid.basis) - 4)
+    basis = corner_basis(grid, cells, unit)
+
+    def values(coefficients: np.ndarray) -> np.ndarray:
+        return (coefficients[:-2] + 4 * coefficients[1:-1] + coefficients[2:]) / 6
+
+    modes, centre = values(basis)[: cells + 1], values(grid.basis[:3])[0]
+    share = np.zeros(cells + 1)
+    for number, transform in enumerate(transforms):
+        side, rows = sides[number % len(sides)], transform.reshape(-1, len(grid.wavenumber))
+        peak = (rows * pixel_transform(side, grid.wavenumber)) @ centre
+        four = modes @ (rows * pixel_transform(side, grid.wavenumber, 4)).T
+        share = np.maximum(share, np.max(np.abs(four) / np.where(peak > 0, peak, np.inf), axis=1, initial=0.0))
+    share *= (np.arange(cells + 1) * grid.step / unit) ** 4
+    if share.max() < _NO_CORNERS:
+        return None
+    # in steps of a pixel, so that sources of one kind are one program
+    pixel = unit / grid.step
+    last = int(np.ceil((np.flatnonzero(share > _CORNERS_END).max() + 1) / pixel))
+    cells = min(int(np.ceil(last * pixel)), cells)
+    return CornerTable(corner_basis(grid, cells, unit), unit, cells * grid.step)
+
+
+def _sides_of(cube: CubeArrays, position: np.ndarray) -> np.ndarray:
+    """Return unit vectors along the sides of the pixel next to a position, shape (2, 3)."""
+    width = cube.shape[1]
+    y, x = divmod(int(np.argmax(cube.vectors @ position)), width)
+    across = cube.vectors[y * width + min(x + 1, width - 1)] - cube.vectors[y * width + max(x - 1, 0)]
+    along = np.cross(position, across)
+    rows = np.stack([across - position * (position @ across), along])
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(np.isfinite(length) & (length > 0), rows / np.where(length > 0, length, 1.0), 0.0)
 
 
 def radial_shape(
@@ -53,6 +127,7 @@ def radial_shape(
     pixels: np.ndarray,
     events: np.ndarray,
     nodes: int,
+    corners: tuple[CornerTable, int, int] | None = None,
 ) -> RadialShape:
     """Return what one symmetric source needs to be drawn on one dataset.
 
@@ -72,6 +147,8 @@ def radial_shape(
         Unit vectors of events, which follow the pixels, shape (events, 3).
     nodes
         Number of nodes for shapes that are sums over radii.
+    corners
+        Table for the corners of pixels, and how many of the first pixels and photons are near; None for none.
     """
     inside = pixels >= 0
     side = float(np.sqrt(cube.solid_angle[pixels[0]])) if inside.any() else 0.0
@@ -83,13 +160,22 @@ def radial_shape(
         "step": np.asarray(grid.step),
         "nodes": nodes,
     }
+    if corners is not None:
+        table, near, photons = corners
+        axes: Any = _sides_of(cube, position) / np.deg2rad(table.unit)
+        four: Any = transform * pixel_transform(side, grid.wavenumber, 4)
+        fields |= {"corners": Corners(axes, four, near, photons), "corner_basis": table.basis}
     return RadialShape(**fields)
 
 
 def point_of(shape: RadialShape) -> PointShape:
     """Return the shape of a point: the profile, which is that of PSF and pixel, is worked out once."""
     psf: Any = np.swapaxes(shape.psf @ shape.basis.T, -1, -2)
-    return PointShape(vectors=shape.vectors, psf=psf, step=shape.step)
+    corners = shape.corners
+    if corners is not None and shape.corner_basis is not None:
+        four: Any = np.swapaxes(corners.psf @ shape.corner_basis.T, -1, -2)
+        corners = dataclasses.replace(corners, psf=four)
+    return PointShape(vectors=shape.vectors, psf=psf, step=shape.step, corners=corners)
 
 
 def transforms_of(

@@ -15,7 +15,9 @@ from gjax.folding import PSF_WIDTHS, CubeFold, source_image
 from gjax.freeze._cubes import CubeArrays, CubeBins
 from gjax.freeze._cutouts import (
     MARGIN,
+    CornerTable,
     box_of,
+    corners_for,
     grid_for,
     grid_shape,
     pixels_around,
@@ -237,7 +239,7 @@ def make_folds(
             cuts = _drawn(models, shapes, cuts)
             stacked, positions = stack_fixed(cuts, ladder)
         else:
-            shared = {"point": ("step",), "radial": ("wavenumber", "basis", "step")}.get(method, ())
+            shared = {"point": ("step",), "radial": ("wavenumber", "basis", "corner_basis", "step")}.get(method, ())
             stacked, positions = stack_folds(shapes, cuts, ladder, shared)
         folds.append(jax.device_put(stacked))
         reached.append(positions)
@@ -395,17 +397,36 @@ def _radial(
     most = max(len(one) for row in events for one in row)
     room = ladder(most) if most else 0
     shapes = []
-    transforms = iter(transforms_of([psf for row in psfs for psf in row], grid.wavenumber, widths))
+    transforms = transforms_of([psf for row in psfs for psf in row], grid.wavenumber, widths)
+    corners = _near(corners_for(grid, transforms, sides), cuts, places, size)
+    each = iter(transforms)
     for place, cut_row, at in zip(places, cuts, events):
         # padding lies where the source is not
         filled = [np.concatenate([one, np.tile(-place, (room - len(one), 1))]) for one in at]
         shapes.append(
             [
-                radial_shape(cut.cube, place, grid, next(transforms), cut.pixels, v, nodes)
+                radial_shape(cut.cube, place, grid, next(each), cut.pixels, v, nodes, corners)
                 for cut, v in zip(cut_row, filled)
             ]
         )
     return shapes, cuts
+
+
+def _near(
+    table: CornerTable | None, cuts: list[list[Cutout]], places: list[np.ndarray], size: int
+) -> tuple[CornerTable, int, int] | None:
+    """Return a table for the corners of pixels, and how many of the first pixels and photons they may matter to."""
+    if table is None:
+        return None
+    near, photons = 1, 1
+    for place, row in zip(places, cuts):
+        for cut in row:
+            inside = len(pixels_around(cut.cube, place, table.reach))
+            near = max(near, inside)
+            # events are where they are, not anywhere in a pixel
+            if cut.cube.events is None:
+                photons = max(photons, int(np.sum(cut.photons()[1] < inside)))
+    return table, min(ladder(near), size), ladder(photons)
 
 
 def _event_vectors(cut: Cutout) -> np.ndarray:

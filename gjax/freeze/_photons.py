@@ -68,13 +68,17 @@ class Cutout:
         return ((self.pixels >= 0) & self.cube.mask[:, self.pixels]).T
 
     def photons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return which of the cube's occupied bins (or events) are on the pixels, their pixel, and energy bin."""
+        """Return which of the cube's occupied bins (or events) are on the pixels, their pixel, and energy bin.
+
+        They are in the order of the pixels: those of symmetric sources begin at the source.
+        """
         n_map = self.cube.counts.shape[1]
         where = np.full(n_map, -1)
         inside = self.pixels >= 0
         where[self.pixels[inside]] = np.flatnonzero(inside)
         energy_bin, pixel = np.divmod(self.cube.occupied, n_map)
         reached = np.flatnonzero(where[pixel] >= 0)
+        reached = reached[np.argsort(where[pixel[reached]], kind="stable")]
         return reached, where[pixel[reached]], energy_bin[reached]
 
     def event_weights(self, reached: np.ndarray) -> np.ndarray:
@@ -204,7 +208,7 @@ def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> 
     Parameters
     ----------
     reached
-        Which of the dataset's occupied bins (or events) the source reaches, in increasing order.
+        Which of the dataset's occupied bins (or events) the source reaches.
     bins
         Bins of the dataset.
     size
@@ -214,7 +218,8 @@ def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> 
     """
     out = np.full(n_bins, size, dtype=np.int32)
     if len(reached):
-        place = np.minimum(np.searchsorted(reached, bins.kept), len(reached) - 1)
+        order = np.argsort(reached)
+        place = order[np.minimum(np.searchsorted(reached, bins.kept, sorter=order), len(reached) - 1)]
         out[: len(place)] = np.where(reached[place] == bins.kept, place, size)
     return out
 

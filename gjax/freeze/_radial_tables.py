@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["RadialGrid", "pixel_transform", "psf_transforms", "radial_grid"]
+__all__ = ["RadialGrid", "corner_basis", "pixel_transform", "psf_transforms", "radial_grid"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,6 @@ def radial_grid(radius: float, resolution: float) -> RadialGrid:
     resolution
         Smallest structure to resolve [deg].
     """
-    from scipy.linalg import solve_banded
     from scipy.special import j0, j1, jn_zeros
 
     modes = _shared(int(np.ceil(radius / resolution)))
@@ -50,18 +49,70 @@ def radial_grid(radius: float, resolution: float) -> RadialGrid:
     cells = 2 * modes
     # uniform in chords, by which profiles are looked up
     step = np.rad2deg(2 * np.sin(np.deg2rad(min(radius, 180.0)) / 2)) / cells
-    r = np.rad2deg(2 * np.arcsin(np.minimum(np.deg2rad(np.arange(cells + 1) * step) / 2, 1.0)))
-    values = j0(np.outer(r, wavenumber)) / (np.pi * radius**2 * j1(zeros) ** 2)
-    # cubic B-spline interpolation: (c[i-1] + 4 c[i] + c[i+1]) / 6 = values; even at 0, and clamped to 0 at the rim
-    n = cells + 1
+    values = j0(np.outer(_radii(step, cells), wavenumber)) / (np.pi * radius**2 * j1(zeros) ** 2)
+    return RadialGrid(wavenumber, _coefficients(values), step)
+
+
+def _coefficients(values: np.ndarray) -> np.ndarray:
+    """Return cubic B-spline coefficients of even functions, shape (radii + 3, functions): clamped to 0 at the rim."""
+    from scipy.linalg import solve_banded
+
+    # (c[i-1] + 4 c[i] + c[i+1]) / 6 = values
+    n, size = values.shape
     band = np.zeros((3, n))
     band[1] = 4 / 6
     band[0, 1:] = 1 / 6
     band[2, :-1] = 1 / 6
     band[0, 1] = 2 / 6
     inner = solve_banded((1, 1), band, values)
-    basis = np.concatenate([inner[1:2], inner, np.zeros((2, modes))])
-    return RadialGrid(wavenumber, basis, step)
+    return np.concatenate([inner[1:2], inner, np.zeros((2, size))])
+
+
+def _radii(step: float, cells: int) -> np.ndarray:
+    """Return separations of uniform chords [deg]."""
+    return np.rad2deg(2 * np.arcsin(np.minimum(np.deg2rad(np.arange(cells + 1) * step) / 2, 1.0)))
+
+
+def corner_basis(grid: RadialGrid, cells: int, unit: float) -> np.ndarray:
+    """Return spline coefficients of the parts of modes with four waves a turn, over the fourth power of the radius.
+
+    Parameters
+    ----------
+    grid
+        Modes and splines.
+    cells
+        Number of radii beyond which there is nothing.
+    unit
+        Unit of the radius in its fourth power [deg].
+
+    Returns
+    -------
+    basis
+        As that of the grid [deg-2].
+    """
+    from scipy.special import j1, jn_zeros
+
+    zeros = jn_zeros(0, len(grid.wavenumber))
+    disc = np.pi * (zeros[0] / grid.wavenumber[0]) ** 2 * j1(zeros) ** 2
+    ratio = _bessel_ratio(np.outer(_radii(grid.step, cells), grid.wavenumber))
+    basis = np.zeros_like(grid.basis)
+    basis[: cells + 4] = _coefficients(ratio * (grid.wavenumber * unit) ** 4 / disc)
+    return basis
+
+
+def _bessel_ratio(x: np.ndarray) -> np.ndarray:
+    """Return ``J4(x) / x^4``: by recurrence, and by its series near 0."""
+    from scipy.special import j0, j1
+
+    far = np.maximum(x, 1.0)
+    first, second = j0(far), j1(far)
+    for order in (1, 2, 3):
+        first, second = second, 2 * order / far * second - first
+    square, term, series = -(np.minimum(x, 1.0) ** 2) / 4, np.full_like(x, 1 / 384), np.zeros_like(x)
+    for k in range(1, 8):
+        series = series + term
+        term = term * square / (k * (k + 4))
+    return np.where(x > 1, second / far**4, series)
 
 
 def _shared(modes: int) -> int:
@@ -112,10 +163,10 @@ def psf_transforms(psfs: Sequence[tuple[np.ndarray, np.ndarray]], wavenumber: np
     return out
 
 
-def pixel_transform(size: float, wavenumber: np.ndarray) -> np.ndarray:
-    """Return the Hankel transform of a square pixel, averaged over directions.
+def pixel_transform(size: float, wavenumber: np.ndarray, waves: int = 0) -> np.ndarray:
+    """Return the Hankel transform of a square pixel, averaged over directions, or its part with four waves a turn.
 
-    What the average leaves out is of fourth order in pixel over PSF and changes sign four times a turn.
+    What both leave out is of eighth order in pixel over PSF.
 
     Parameters
     ----------
@@ -123,8 +174,10 @@ def pixel_transform(size: float, wavenumber: np.ndarray) -> np.ndarray:
         Side of the pixel [deg].
     wavenumber
         Shape (modes,) [1/deg].
+    waves
+        0 or 4, along the sides.
     """
     angle = (np.arange(32) + 0.5) * np.pi / 128
     x = np.outer(wavenumber, np.cos(angle)) * size / (2 * np.pi)
     y = np.outer(wavenumber, np.sin(angle)) * size / (2 * np.pi)
-    return np.mean(np.sinc(x) * np.sinc(y), axis=1)
+    return np.mean(np.sinc(x) * np.sinc(y) * np.cos(waves * angle), axis=1) * (2 if waves else 1)

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gjax.folding import fold_axes, numbers_of
+from gjax.folding import numbers_of, own_leaves
 from gjax.likelihood._problem import Problem
 
 __all__ = ["dataset_axes", "of_bucket", "over_pieces"]
@@ -43,9 +43,8 @@ def dataset_axes(problem: Problem) -> Problem:
     axes: Any = _everywhere(problem, -1)
 
     def fold(tree: Any) -> Any:
-        # a leading axis of sources, then that of datasets; None marks what all datasets share
-        own = fold_axes(tree)
-        return jax.tree_util.tree_map(lambda a: -1 if a is None else 1, own, is_leaf=lambda a: a is None)
+        # a leading axis of sources, then that of datasets
+        return jax.tree_util.tree_map(lambda own: 1 if own else -1, own_leaves(tree))
 
     groups = tuple(
         eqx.tree_at(
