@@ -20,6 +20,7 @@ __all__ = [
     "corners_for",
     "grid_for",
     "grid_shape",
+    "number_near",
     "pixels_around",
     "point_of",
     "radial_reach",
@@ -47,10 +48,20 @@ def radial_reach(rad: np.ndarray, side: float, extent: float) -> float:
 
 def pixels_around(cube: CubeArrays, position: np.ndarray, reach: float) -> np.ndarray:
     """Return the pixels within ``reach`` + margin of a unit vector, the nearest first."""
-    chord = 2 * np.sin(np.deg2rad(min(reach + MARGIN, 180.0)) / 2)
     square = ((cube.vectors - position) ** 2).sum(axis=1)
-    inside = np.flatnonzero(square < chord**2)
+    inside = np.flatnonzero(square < _square_of(reach))
     return inside[np.argsort(square[inside], kind="stable")]
+
+
+def number_near(cube: CubeArrays, pixels: np.ndarray, position: np.ndarray, reach: float) -> int:
+    """Return how many of the first of `pixels_around` are within a smaller reach + margin; -1 are none."""
+    vectors = cube.vectors[pixels[pixels >= 0]]
+    return int(np.sum(((vectors - position) ** 2).sum(axis=1) < _square_of(reach)))
+
+
+def _square_of(reach: float) -> float:
+    """Return the square of the chord of a reach [deg] + margin."""
+    return float(2 * np.sin(np.deg2rad(min(reach + MARGIN, 180.0)) / 2)) ** 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +122,7 @@ def corners_for(grid: RadialGrid, transforms: Sequence[np.ndarray], sides: Seque
 def _sides_of(cube: CubeArrays, position: np.ndarray) -> np.ndarray:
     """Return unit vectors along the sides of the pixel next to a position, shape (2, 3)."""
     width = cube.shape[1]
-    y, x = divmod(int(np.argmax(cube.vectors @ position)), width)
+    y, x = divmod(int(np.argmax(np.nan_to_num(cube.vectors @ position, nan=-2.0))), width)
     across = cube.vectors[y * width + min(x + 1, width - 1)] - cube.vectors[y * width + max(x - 1, 0)]
     along = np.cross(position, across)
     rows = np.stack([across - position * (position @ across), along])
@@ -127,7 +138,7 @@ def radial_shape(
     pixels: np.ndarray,
     events: np.ndarray,
     nodes: int,
-    corners: tuple[CornerTable, int, int] | None = None,
+    corners: tuple[CornerTable, int, int] | None,
 ) -> RadialShape:
     """Return what one symmetric source needs to be drawn on one dataset.
 

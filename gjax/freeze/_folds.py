@@ -20,6 +20,7 @@ from gjax.freeze._cutouts import (
     corners_for,
     grid_for,
     grid_shape,
+    number_near,
     pixels_around,
     point_of,
     radial_reach,
@@ -421,7 +422,7 @@ def _near(
     near, photons = 1, 1
     for place, row in zip(places, cuts):
         for cut in row:
-            inside = len(pixels_around(cut.cube, place, table.reach))
+            inside = number_near(cut.cube, cut.pixels, place, table.reach)
             near = max(near, inside)
             # events are where they are, not anywhere in a pixel
             if cut.cube.events is None:
