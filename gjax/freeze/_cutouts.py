@@ -337,5 +337,5 @@ def grid_for(psfs: list[Any], sides: list[float], extent: float, reach: float, r
     resolution = min(*steps, *(side / 2 for side in sides))
     if extent == 0:
         # a point is as sharp as PSF and pixel: the Crab nebula's statistic was 0.014 off, and is 0.0003
-        resolution = min(resolution, sharpness(psfs, sides) / 12)
+        resolution = min(resolution, sharpness(psfs, sides) / 18)
     return radial_grid(reach, resolution / refine)
