@@ -54,13 +54,13 @@ class RadialShape(eqx.Module):
     wavenumber, basis, step
         Modes [1/deg], their spline coefficients (radii, modes), and the distance of the chords [deg]; shared by all
         sources and datasets.
+    corners, corner_basis
+        What the corners of pixels add near the source, and spline coefficients of its modes, shape (radii, modes),
+        which are shared as well; None where that is nothing.
     nodes
         Number of nodes for shapes that are sums over radii; see `AbstractShapeModel.radial_transform`.
     is_spread
         True where datasets lie on several devices.
-    corners, corner_basis
-        What the corners of pixels add near the source, and spline coefficients of its modes, shape (radii, modes),
-        which are shared as well; None where that is nothing.
     """
 
     vectors: Array
