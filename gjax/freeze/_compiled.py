@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
+import gc
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -114,6 +117,18 @@ _FIRST_FITS, _SMALL = 16, 500_000
 _FITS: collections.Counter[Any] = collections.Counter()
 
 
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Pause the search for cycles of garbage: tracing makes many objects, and each search walks over all modules."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array]:
     """Fit, and take the covariance.
 
@@ -140,12 +155,13 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     if _FITS[kind] == 1:
         shape = jax.eval_shape(no_matrix, problem.columns)
         zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
-        # traced one after the other, because the interpreter does one at a time, and the first compiles meanwhile
-        covariance.lower(problem, x0, zeros)
-        beside = threading.Thread(target=covariance, args=(problem, x0, zeros), daemon=True)
-        beside.start()
-        minimum = compiled_minimise(problem, x0, nothing)
-        beside.join()
+        with _nothing_collected():
+            # traced one after the other, because the interpreter does one at a time, and the first compiles meanwhile
+            covariance.lower(problem, x0, zeros)
+            beside = threading.Thread(target=covariance, args=(problem, x0, zeros), daemon=True)
+            beside.start()
+            minimum = compiled_minimise(problem, x0, nothing)
+            beside.join()
     else:
         minimum = compiled_minimise(problem, x0, nothing)
     return minimum, *covariance(problem, minimum.x, minimum.fisher)
