@@ -22,15 +22,17 @@ from gjax.folding._grid import GridShape, grid_shape
 from gjax.folding._jets import expanded, jets_of, kept
 from gjax.folding._mapped import mapped
 from gjax.folding._psf_width import of_width
+from gjax.folding._rows import pick_rows
 from gjax.folding._symmetric import (
-    Drawn,
     PointShape,
     RadialShape,
+    Seen,
     product,
     profiles_of,
     symmetric_draw,
     symmetric_image,
     symmetric_jets,
+    symmetric_rate,
     tangent_axes,
 )
 
@@ -140,7 +142,7 @@ def numbers_of(fold: CubeFold | FixedFold) -> int:
     if isinstance(fold, FixedFold):
         return fold.occupied.shape[-2] * fold.occupied.shape[-1]
     (pixels, maps), energies = fold.weights.shape[-2:], fold.photons.shape[-1]
-    return 4 * pixels * maps + fold.pixel.shape[-1] * energies
+    return pixels * (12 + maps) + 2 * fold.pixel.shape[-1] * energies
 
 
 def _at_once(fold: CubeFold | FixedFold, size: int) -> int:
@@ -189,26 +191,39 @@ def source_image(shape: RadialShape | PointShape | GridShape, spatial: Any) -> A
     return grid_shape(shape, spatial) if isinstance(shape, GridShape) else symmetric_image(shape, spatial)
 
 
-def _draw(fold: CubeFold, spatial: Any) -> Drawn:
-    """Return a source at the photons, and in weighted sums over the pixels: (photons, energies), (maps, energies)."""
+def _draw(fold: CubeFold, spatial: Any) -> tuple[Seen, Array]:
+    """Return a source at the photons, and in weighted sums over the pixels, shape (maps, energies)."""
     if not isinstance(fold.shape, GridShape):
         return symmetric_draw(fold, fold.shape, spatial)
     image = grid_shape(fold.shape, spatial)
-    return image[fold.pixel], product("pj,pk->jk", fold.weights, image)
+    seen = image[fold.pixel, fold.energy] if fold.psf_is_reco else image[fold.pixel] * fold.photons
+    return (seen, None, None), product("pj,pk->jk", fold.weights, image)
 
 
-def _use(fold: CubeFold, sums: Array, drawn: Drawn, flux: Array) -> Array:
-    """Return the rates at the photons, and behind them the totals."""
-    seen, total = drawn
+def _meet(fold: CubeFold, seen: Array, flux: Array) -> Array:
+    """Return the rates at the first photons that a flux makes of what is seen per unit flux."""
+    if not fold.psf_is_reco:
+        return product("nt,t->n", seen, flux)
+    by_energy = product("jte,t->ej", fold.response, flux)[:, None]
+    photons, energy = fold.photons[: len(seen)], fold.energy[: len(seen)]
+    is_spread = isinstance(fold.shape, GridShape) or fold.shape.is_spread
+    return seen * pick_rows(by_energy, energy, photons, 1, is_spread=is_spread)[0, :, 0]
+
+
+def _rates(fold: CubeFold, seen: Seen, flux: Array) -> Array:
+    main, corner, factor = seen
+    rate = _meet(fold, main, flux)
+    if corner is None or factor is None:
+        return rate
+    near = factor * _meet(fold, corner, flux)
+    return jnp.concatenate([rate[: len(near)] + near, rate[len(near) :]])
+
+
+def _totals(fold: CubeFold, sums: Array, total: Array, flux: Array) -> Array:
+    """Return the sums over all bins that a flux makes of sums over pixels."""
     if fold.psf_is_reco:
-        by_energy = product("jte,t->je", fold.response, flux)
-        here = jnp.take_along_axis(seen, fold.energy[:, None], axis=1)[:, 0]
-        rate = here * jnp.sum(fold.photons * by_energy.T[fold.energy], axis=1)
-        totals = product("je,je,es->s", total, by_energy, sums)
-    else:
-        rate = product("nt,t->n", seen * fold.photons, flux)
-        totals = product("ts,t->s", product("jt,jte,es->ts", total, fold.response, sums), flux)
-    return jnp.concatenate([rate, totals])
+        return product("je,je,es->s", total, product("jte,t->je", fold.response, flux), sums)
+    return product("ts,t->s", product("jt,jte,es->ts", total, fold.response, sums), flux)
 
 
 def cube_bins(
@@ -248,22 +263,31 @@ def cube_bins(
         moved, by = unravel(form)
         return of_width(fold.shape, by), eqx.combine(moved, constant)
 
-    def draw(form: Array) -> tuple[Array, Array]:
+    def draw(form: Array) -> tuple[Seen, Array]:
         shape, model = formed(form)
         return _draw(eqx.tree_at(lambda f: f.shape, fold, shape), model)
 
-    use = functools.partial(_use, fold, sums)
+    of_sums = functools.partial(_totals, fold, sums)
     if order is None:
         shape = of_width(fold.shape, width)
-        out = use(_draw(eqx.tree_at(lambda f: f.shape, fold, shape), spatial), flux)
+        seen, total = _draw(eqx.tree_at(lambda f: f.shape, fold, shape), spatial)
+        rate, totals = _rates(fold, seen, flux), of_sums(total, flux)
     elif isinstance(fold.shape, GridShape):
-        out = expanded(kept(jets_of(draw, form, order)), use, form, flux)
+
+        def use(drawn: tuple[Seen, Array], flux: Array) -> Array:
+            return jnp.concatenate([_rates(fold, drawn[0], flux), of_sums(drawn[1], flux)])
+
+        jets = kept(jets_of(draw, form, order))
+        out = expanded(jets, use, form, flux)
+        rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]
     else:
         centre = spatial.unit_vector("icrs")
         axes = tangent_axes(jax.lax.stop_gradient(centre))
-        jets = symmetric_jets(fold, fold.shape, axes, lambda form: profiles_of(*formed(form)), form, order)
-        out = expanded(jets, use, jnp.concatenate([axes[:2] @ centre, form]), flux)
-    rate, totals = out[: len(fold.pixel)], out[len(fold.pixel) :]
+        place = axes[:2] @ centre
+        drawn = symmetric_jets(fold, fold.shape, axes, lambda form: profiles_of(*formed(form)), form, order)
+        change = form - jax.lax.stop_gradient(form)
+        rate = symmetric_rate(drawn, functools.partial(_meet, fold), place - jax.lax.stop_gradient(place), change, flux)
+        totals = expanded(drawn.total, of_sums, jnp.concatenate([place, form]), flux)
     rest = totals - product("n,ns->s", rate, sums[fold.energy])
     return jnp.concatenate([rate.at[fold.bins].get(mode="fill", fill_value=0.0), rest])
 

@@ -12,16 +12,15 @@ The flat sky is exact to (r / 1 rad)^2 / 6, which is 5e-5 at one degree.
 
 from __future__ import annotations
 
-import functools
-
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from gjax.folding._jets import Jets, pairs
 from gjax.folding._rows import add_outer, scatter_outer
+from gjax.folding._splines import cubics
 
 __all__ = [
+    "cells",
     "chord_jets",
     "chords",
     "profile_coefficients",
@@ -93,20 +92,14 @@ def profile_coefficients(psf: Array, shape: Array, basis: Array) -> Array:
     return (basis * shape) @ psf.T
 
 
-#: Coefficients of the four splines of a cell, the highest power first.
-_CUBICS = np.array([[-1.0, 3.0, -3.0, 1.0], [3.0, -6.0, 3.0, 0.0], [-3.0, 0.0, 3.0, 0.0], [1.0, 4.0, 1.0, 0.0]]) / 6
+def cells(radius: Array, step: Array, rows: int) -> tuple[Array, Array, Array]:
+    """Return for each point the first of four splines, its place in the cell, and whether that is on the grid.
 
-
-def _cubics(t: Array, order: int = 0) -> Array:
-    """Return a derivative of the four splines of a cell, shape (points, 4)."""
-    columns = _CUBICS.astype(t.dtype)
-    for _ in range(order):
-        columns = columns[:-1] * np.arange(len(columns) - 1, 0, -1, dtype=t.dtype)[:, None]
-    first, *others = columns
-    return functools.reduce(lambda value, column: value * t[:, None] + column, others, first)
-
-
-def _cells(radius: Array, step: Array, rows: int) -> tuple[Array, Array, Array]:
+    Parameters
+    ----------
+    radius, step, rows
+        As for `splines_at`.
+    """
     x = radius / step
     # clipped indices keep the gather in range; the last coefficients do not change beyond the grid
     cell = jnp.clip(jnp.floor(x), 0, rows - 4)
@@ -132,8 +125,8 @@ def splines_at(radius: Array, step: Array, rows: int) -> tuple[Array, Array]:
     four
         Shape (points, 4).
     """
-    cell, t, _ = _cells(radius, step, rows)
-    return cell, _cubics(t)
+    cell, t, _ = cells(radius, step, rows)
+    return cell, cubics(t)
 
 
 def spline_jets(radius: Jets, step: Array, rows: int) -> tuple[Array, Array]:
@@ -153,15 +146,15 @@ def spline_jets(radius: Jets, step: Array, rows: int) -> tuple[Array, Array]:
     four
         Shape (1, 3 or 6, points, 4): the values, by each variable, by each of the `pairs`.
     """
-    cell, t, is_inside = _cells(radius.value, step, rows)
-    four = [_cubics(t)[None]]
+    cell, t, is_inside = cells(radius.value, step, rows)
+    four = [cubics(t)[None]]
     rate = jnp.where(is_inside, 1 / step, 0.0)
     for slopes in radius.slope:
-        slope, first = (slopes * rate)[..., None], _cubics(t, 1)
+        slope, first = (slopes * rate)[..., None], cubics(t, 1)
         four += [first * slope]
         for bends in radius.bend:
             i, j = pairs(len(slopes))
-            four += [_cubics(t, 2) * slope[i] * slope[j] + first * (bends * rate)[..., None]]
+            four += [cubics(t, 2) * slope[i] * slope[j] + first * (bends * rate)[..., None]]
     return cell, jnp.concatenate(four)
 
 
@@ -194,6 +187,6 @@ def spline_sums(cell: Array, four: Array, weights: Array, rows: int, *, is_sprea
     is_spread
         Whether datasets, which this is mapped over, lie on several devices.
     """
-    factors = jnp.moveaxis(four.reshape(-1, *four.shape[-2:]), 0, -1)
+    factors = four.reshape(-1, *four.shape[-2:])
     sums = (scatter_outer if is_spread else add_outer)(cell, weights, factors, rows)
     return jnp.moveaxis(sums, 1, 0).reshape(*four.shape[:-2], rows, weights.shape[1])

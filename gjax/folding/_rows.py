@@ -9,7 +9,8 @@ of its own, with rules for mapping and differentiating.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,35 +20,110 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-__all__ = ["add_outer", "scatter_outer"]
+__all__ = ["add_outer", "can_loop", "entry", "in_one_program", "pick_rows", "scatter_outer", "turns"]
 
 
 def _loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
-    points, taps, many = factors.shape
+    many, points, taps = factors.shape
     maps = weights.shape[1]
-    none = jnp.zeros((), cell.dtype)
+    none = jnp.zeros((), jnp.int32)
+    # compilers unroll innermost loops that are short, and then find no vectors in them: so that is one of length one.
+    # Where numbers would be left over behind the vectors, theirs is the better way
+    inner = (1,) if maps % 4 == 0 else ()
 
     def body(i: Array, out: Array) -> Array:
-        block = factors[i][:, :, jnp.newaxis] * weights[i]
-        at = (cell[i], none, none)
-        return jax.lax.dynamic_update_slice(out, jax.lax.dynamic_slice(out, at, (taps, many, maps)) + block, at)
+        factor = jax.lax.dynamic_slice(factors, (none, i, none), (many, 1, taps)).reshape(many, taps).T
+        weight = jax.lax.dynamic_slice(weights, (i, none), (1, maps)).reshape(1, 1, maps)
+        block = (jax.lax.broadcast_in_dim(factor, (taps, many, maps), (0, 1)) * weight).reshape(
+            taps, many, maps, *inner
+        )
+        at = (entry(cell, i), *(none for _ in block.shape[1:]))
+        return jax.lax.dynamic_update_slice(out, jax.lax.dynamic_slice(out, at, block.shape) + block, at)
 
-    return jax.lax.fori_loop(0, points, body, jnp.zeros((rows, many, maps), factors.dtype))
+    return turns(points, body, jnp.zeros((rows, many, maps, *inner), factors.dtype)).reshape(rows, many, maps)
 
 
-def _in_one_program(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
-    # XLA starts a program for every step of a turn, unless it is told that the loop is small
-    with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-        return jax.jit(functools.partial(_loop, rows=rows))(cell, weights, factors)
+def can_loop(points: int, rows: int, taps: int) -> bool:
+    """Tell whether a loop uses all that it is given, because compilers abort on one that does not.
+
+    Parameters
+    ----------
+    points, rows, taps
+        Number of points, rows of the table, and rows for each point: all of them, and it does not matter which.
+    """
+    return points > 0 and rows > taps
+
+
+def entry(array: Array, i: Array) -> Array:
+    """Return an entry, with less to trace and to compile than an index takes, which may be negative or too large.
+
+    Parameters
+    ----------
+    array
+        Shape (n,).
+    i
+        Which one.
+    """
+    return jax.lax.dynamic_slice(array, (i,), (1,)).reshape(())
+
+
+def turns(number: int, body: Callable[[Array, Any], Any], start: Any) -> Any:
+    """Return what a loop makes of a start, with less to trace than `jax.lax.fori_loop`.
+
+    Parameters
+    ----------
+    number
+        How many turns.
+    body
+        What one does, given its number.
+    start
+        Before the first.
+    """
+
+    def turn(state: tuple[Array, Any]) -> tuple[Array, Any]:
+        return state[0] + 1, body(*state)
+
+    return jax.lax.while_loop(lambda state: state[0] < number, turn, (jnp.zeros((), jnp.int32), start))[1]
+
+
+def in_one_program(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loop that XLA keeps together on a CPU: it starts a program for every step of a turn otherwise.
+
+    Parameters
+    ----------
+    loop
+        A function of arrays, with static options by name.
+    """
+
+    @functools.cache
+    def compiled(**static: Any) -> Any:
+        return jax.jit(functools.partial(loop, **static))
+
+    def together(*arrays: Array, **static: Any) -> Any:
+        # constants would be moved into the loop, and compilers abort on one that does not use all that it is given
+        hidden = jax.lax.optimization_barrier(arrays)
+        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
+            return compiled(**static)(*hidden)
+
+    return together
+
+
+_together = in_one_program(_loop)
+
+
+def _on_cpu(cell: Array, weights: Array, factors: Array, *, rows: int) -> Any:
+    is_used = can_loop(len(cell), rows, factors.shape[2])
+    return (_together if is_used else _scattered)(cell, weights, factors, rows=rows)
 
 
 def _scattered(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
-    blocks = factors[..., jnp.newaxis] * weights[:, jnp.newaxis, jnp.newaxis]
-    out = jnp.zeros((rows, factors.shape[2], weights.shape[1]), factors.dtype)
-    return out.at[cell[:, jnp.newaxis] + jnp.arange(factors.shape[1])].add(blocks)
+    many, _, taps = factors.shape
+    blocks = jnp.moveaxis(factors, 0, -1)[..., jnp.newaxis] * weights[:, jnp.newaxis, jnp.newaxis]
+    out = jnp.zeros((rows, many, weights.shape[1]), factors.dtype)
+    return out.at[cell[:, jnp.newaxis] + jnp.arange(taps)].add(blocks)
 
 
-#: Sum of ``factors (points, taps, many)`` times ``weights (points, maps)`` into rows from ``cell`` on, shape (rows,
+#: Sum of ``factors (many, points, taps)`` times ``weights (points, maps)`` into rows from ``cell`` on, shape (rows,
 #: many, maps).
 _add = Primitive("add_rows")
 _add.def_impl(jax.jit(functools.partial(_add.bind), static_argnames="rows"))
@@ -55,11 +131,11 @@ _add.def_impl(jax.jit(functools.partial(_add.bind), static_argnames="rows"))
 
 @_add.def_abstract_eval
 def _shape(cell: Any, weights: Any, factors: Any, *, rows: int) -> Any:
-    return factors.update(shape=(rows, factors.shape[2], weights.shape[1]))
+    return factors.update(shape=(rows, factors.shape[0], weights.shape[1]))
 
 
 mlir.register_lowering(_add, mlir.lower_fun(_scattered, multiple_results=False))
-mlir.register_lowering(_add, mlir.lower_fun(_in_one_program, multiple_results=False), platform="cpu")
+mlir.register_lowering(_add, mlir.lower_fun(_on_cpu, multiple_results=False), platform="cpu")
 
 
 def _mapped(values: Sequence[Any], axes: Sequence[Any], *, rows: int) -> tuple[Array, int]:
@@ -67,30 +143,127 @@ def _mapped(values: Sequence[Any], axes: Sequence[Any], *, rows: int) -> tuple[A
     cell, weights, factors = (v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes))
     if axes[0] is None and axes[1] is None:
         # tangents: more columns
-        _, points, taps, many = factors.shape
-        wide = jnp.moveaxis(factors, 0, 2).reshape(points, taps, size * many)
+        wide = factors.reshape(-1, *factors.shape[2:])
         out = _add.bind(cell, weights, wide, rows=rows)
-        return jnp.moveaxis(out.reshape(rows, size, many, -1), 1, 0), 0
+        return jnp.moveaxis(out.reshape(rows, size, factors.shape[1], -1), 1, 0), 0
     cell, weights, factors = (
         jnp.broadcast_to(v, (size, *v.shape)) if a is None else v for v, a in zip((cell, weights, factors), axes)
     )
     # datasets or sources: a table each, one below the other
     shifted = cell + rows * jnp.arange(size, dtype=cell.dtype)[:, jnp.newaxis]
-    flat = (v.reshape(-1, *v.shape[2:]) for v in (shifted, weights, factors))
-    return _add.bind(*flat, rows=rows * size).reshape(size, rows, *factors.shape[3:], -1), 0
+    wide = jnp.moveaxis(factors, 1, 0).reshape(factors.shape[1], -1, factors.shape[3])
+    out = _add.bind(shifted.ravel(), weights.reshape(-1, weights.shape[2]), wide, rows=rows * size)
+    return out.reshape(size, rows, *out.shape[1:]), 0
 
 
 batching.primitive_batchers[_add] = _mapped
 
 
-def _transposed(table: Any, cell: Any, weights: Any, factors: Any, *, rows: int) -> tuple[None, None, Any]:
+def _picked(table: Array, cell: Array, weights: Array, *, taps: int) -> Array:
+    near = table[cell[:, jnp.newaxis] + jnp.arange(taps)]
+    return jnp.einsum("pkmj,pj->mpk", near, weights, precision="highest")
+
+
+def _pick_loop(table: Array, cell: Array, weights: Array, *, taps: int) -> Array:
+    (_, many, maps), points = table.shape, len(cell)
+    none = jnp.zeros((), jnp.int32)
+
+    def body(i: Array, out: Array) -> Array:
+        near = jax.lax.dynamic_slice(table, (entry(cell, i), none, none), (taps, many, maps))
+        weight = jax.lax.dynamic_slice(weights, (i, none), (1, maps)).reshape(1, 1, maps)
+        # term by term: compilers may hand a sum to a library, which they cannot call in a loop
+        terms = (jax.lax.slice_in_dim(near * weight, j, j + 1, axis=2) for j in range(maps))
+        found = functools.reduce(operator.add, terms).reshape(taps, many).T
+        return jax.lax.dynamic_update_slice(out, found[:, jnp.newaxis], (none, i, none))
+
+    return turns(points, body, jnp.zeros((many, points, taps), table.dtype))
+
+
+_pick_together = in_one_program(_pick_loop)
+
+
+def _pick_on_cpu(table: Array, cell: Array, weights: Array, *, taps: int) -> Any:
+    is_short = can_loop(len(cell), len(table), taps) and weights.shape[1] <= 32
+    return (_pick_together if is_short else _picked)(table, cell, weights, taps=taps)
+
+
+#: The transpose of the sum: of ``table (rows, many, maps)`` the rows from ``cell`` on, summed over maps with ``weights
+#: (points, maps)``, shape (many, points, taps).
+_pick = Primitive("pick_rows")
+_pick.def_impl(jax.jit(functools.partial(_pick.bind), static_argnames="taps"))
+
+
+@_pick.def_abstract_eval
+def _pick_shape(table: Any, cell: Any, weights: Any, *, taps: int) -> Any:
+    return table.update(shape=(table.shape[1], weights.shape[0], taps))
+
+
+mlir.register_lowering(_pick, mlir.lower_fun(_picked, multiple_results=False))
+mlir.register_lowering(_pick, mlir.lower_fun(_pick_on_cpu, multiple_results=False), platform="cpu")
+
+
+def _pick_mapped(values: Sequence[Any], axes: Sequence[Any], *, taps: int) -> tuple[Array, int]:
+    size = next(v.shape[a] for v, a in zip(values, axes) if a is not None)
+    table, cell, weights = (v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes))
+    if axes[1] is None and axes[2] is None:
+        # tangents: more columns
+        _, rows, many, maps = table.shape
+        out = _pick.bind(jnp.moveaxis(table, 0, 1).reshape(rows, size * many, maps), cell, weights, taps=taps)
+        return out.reshape(size, many, *out.shape[1:]), 0
+    table, cell, weights = (
+        jnp.broadcast_to(v, (size, *v.shape)) if a is None else v for v, a in zip((table, cell, weights), axes)
+    )
+    shifted = cell + table.shape[1] * jnp.arange(size, dtype=cell.dtype)[:, jnp.newaxis]
+    flat = table.reshape(-1, *table.shape[2:]), shifted.ravel(), weights.reshape(-1, weights.shape[2])
+    out = _pick.bind(*flat, taps=taps)
+    return jnp.moveaxis(out.reshape(out.shape[0], size, -1, taps), 1, 0), 0
+
+
+batching.primitive_batchers[_pick] = _pick_mapped
+
+
+def _pick_transposed(out: Any, table: Any, cell: Any, weights: Any, *, taps: int) -> tuple[Any, None, Any]:
+    by_weights = ad.is_undefined_primal(weights)
+    if type(out) is ad.Zero:
+        back: Any = ad.Zero((weights if by_weights else table).aval)
+    elif by_weights:
+        near = table[cell[:, jnp.newaxis] + jnp.arange(taps)]
+        back = jnp.einsum("pkmj,mpk->pj", near, out, precision="highest")
+    else:
+        back = _add.bind(cell, weights, out, rows=table.aval.shape[0])
+    return (None, None, back) if by_weights else (back, None, None)
+
+
+ad.defjvp(
+    _pick,
+    lambda tangent, table, cell, weights, taps: _pick.bind(tangent, cell, weights, taps=taps),
+    None,
+    lambda tangent, table, cell, weights, taps: _pick.bind(table, cell, tangent, taps=taps),
+)
+ad.primitive_transposes[_pick] = _pick_transposed
+
+
+def _transposed(table: Any, cell: Any, weights: Any, factors: Any, *, rows: int) -> tuple[None, Any, Any]:
+    by_weights = ad.is_undefined_primal(weights)
     if type(table) is ad.Zero:
-        return None, None, ad.Zero(factors.aval)
-    near = table[cell[:, jnp.newaxis] + jnp.arange(factors.aval.shape[1])]
-    return None, None, jnp.einsum("pkmj,pj->pkm", near, weights, precision="highest")
+        back: Any = ad.Zero((weights if by_weights else factors).aval)
+    elif by_weights:
+        near = table[cell[:, jnp.newaxis] + jnp.arange(factors.shape[2])]
+        back = jnp.einsum("pkmj,mpk->pj", near, factors, precision="highest")
+    else:
+        back = _pick.bind(table, cell, weights, taps=factors.aval.shape[2])
+    return (None, back, None) if by_weights else (None, None, back)
 
 
-ad.defjvp(_add, None, None, lambda tangent, cell, weights, factors, rows: _add.bind(cell, weights, tangent, rows=rows))
+def _along_weights(tangent: Any, cell: Any, weights: Any, factors: Any, *, rows: int) -> Array:
+    return _add.bind(cell, tangent, factors, rows=rows)
+
+
+def _along_factors(tangent: Any, cell: Any, weights: Any, factors: Any, *, rows: int) -> Array:
+    return _add.bind(cell, weights, tangent, rows=rows)
+
+
+ad.defjvp(_add, None, _along_weights, _along_factors)
 ad.primitive_transposes[_add] = _transposed
 
 
@@ -102,13 +275,39 @@ def add_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Array:
     cell
         First row of each point, shape (points,).
     weights
-        Shape (points, maps); constants.
+        Shape (points, maps).
     factors
-        Factors on a point's weights for its first row and those that follow, shape (points, taps, many).
+        Factors on a point's weights for its first row and those that follow, shape (many, points, taps).
     rows
         Number of rows.
     """
-    return _add.bind(cell, jax.lax.stop_gradient(weights), factors, rows=rows)
+    return _add.bind(cell, weights, factors, rows=rows)
+
+
+def pick_rows(table: Array, cell: Array, weights: Array, taps: int, *, is_spread: bool = False) -> Array:
+    """Return rows of a table for many points, summed over maps with weights: the transpose of `add_outer`.
+
+    Parameters
+    ----------
+    table
+        Shape (rows, many, maps).
+    cell
+        First row of each point, shape (points,).
+    weights
+        Shape (points, maps).
+    taps
+        How many rows.
+    is_spread
+        Whether datasets, which this is mapped over, lie on several devices: then in operations that XLA shares out.
+
+    Returns
+    -------
+    picked
+        Shape (many, points, taps).
+    """
+    if is_spread:
+        return _picked(table, cell, weights, taps=taps)
+    return _pick.bind(table, cell, weights, taps=taps)
 
 
 def scatter_outer(cell: Array, weights: Array, factors: Array, rows: int) -> Array:

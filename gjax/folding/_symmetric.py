@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.folding._corners import Corners, fourfold_jets, with_factor
-from gjax.folding._jets import Jets, jets_of, kept
+from gjax.folding._jets import Jets, jets_of, pairs
 from gjax.folding._radial import (
+    cells,
     chord_jets,
     chords,
     profile_coefficients,
@@ -22,24 +23,27 @@ from gjax.folding._radial import (
     spline_sums,
     splines_at,
 )
+from gjax.folding._splines import cubics, spline_rows
 
 __all__ = [
-    "Drawn",
     "PointShape",
     "Profiles",
     "RadialShape",
+    "Seen",
     "product",
     "profiles_of",
     "symmetric_draw",
     "symmetric_image",
     "symmetric_jets",
+    "symmetric_rate",
     "tangent_axes",
 ]
 
 #: Coefficients of a profile and of its corners, shape (radii, energies).
 Profiles = tuple[Array, Array | None]
-#: What they make at the photons, (photons, energies), and in weighted sums over pixels, (maps, energies).
-Drawn = tuple[Array, Array]
+#: A source at the photons per unit flux, its corners at the first of them, and the factors on these; see `seen_at`.
+Seen = tuple[Array, Array | None, Array | None]
+Rows = tuple[Array, ...]
 
 
 class RadialShape(eqx.Module):
@@ -125,9 +129,9 @@ def profiles_of(shape: RadialShape | PointShape, spatial: Any) -> Profiles:
 
 
 def _add_first(values: Array, more: Array) -> Array:
-    """Add an array to the first rows, shape (..., rows, energies)."""
-    n = more.shape[-2]
-    return jnp.concatenate([values[..., :n, :] + more, values[..., n:, :]], axis=-2)
+    """Add an array to the first rows of another."""
+    n = len(more)
+    return jnp.concatenate([values[:n] + more, values[n:]])
 
 
 def symmetric_image(shape: RadialShape | PointShape, spatial: Any) -> Array:
@@ -151,53 +155,47 @@ def symmetric_image(shape: RadialShape | PointShape, spatial: Any) -> Array:
     return _add_first(image, spline_profile(corner, cell[:near], four[:near] * factor[:, None]))
 
 
-def _drawing(
-    fold: Any, shape: RadialShape | PointShape, radius: Jets, tangent: Array, rows: int
-) -> Callable[[Profiles, int], Drawn]:
-    """Return a function that draws profiles, with the first so many of the derivatives by place.
+def seen_at(
+    fold: Any, is_spread: bool, at: tuple[Array, Array], table: Array, orders: tuple[int, ...]
+) -> tuple[Array, ...]:
+    """Return what a profile gives per unit flux to the first photons, with derivatives by the place in a cell.
 
     Parameters
     ----------
     fold
         The dataset around the source, a `CubeFold`.
-    shape
-        Its pixels and the PSF.
-    radius
-        Chords of the pixels.
-    tangent
-        Axes of the plane at the source, and its unit vector.
-    rows
-        Number of radii.
+    is_spread
+        Whether datasets lie on several devices.
+    at
+        First spline and place in the cell, shape (first photons,).
+    table
+        Coefficients of the profile, shape (radii, energies).
+    orders
+        Which derivatives: 0 for the value.
+
+    Returns
+    -------
+    seen
+        Of shape (first photons, energy_true) each: times exposure and energy dispersion. Where the PSF belongs to
+        reconstructed energies the density alone, of shape (first photons,).
     """
-    corners = shape.corners
-    sums_of = functools.partial(spline_sums, rows=rows, is_spread=shape.is_spread)
-    # pixels are summed before they meet the profile: one pass for all of its energies
-    cell, four = spline_jets(radius, shape.step, rows)
-    sums = sums_of(cell, four, fold.weights)
-    here = jax.tree_util.tree_map(lambda leaf: leaf[..., fold.pixel], radius)
-    there, seen_four = spline_jets(here, shape.step, rows)
-    if corners is not None:
-        near, first = corners.pixels, fold.pixel[: corners.photons]
-        factor = fourfold_jets(shape.vectors[:near], tangent, corners.axes, len(radius.slope) + len(radius.bend))
-        near_sums = sums_of(cell[:near], with_factor(four[:, :near], factor), fold.weights[:near])
-        # among the first photons may be some of pixels further out
-        factor = jnp.where(first < near, factor[:, jnp.minimum(first, near - 1)], 0.0)
-        near_there = there[: corners.photons]
-        near_four = with_factor(seen_four[:, : corners.photons], factor)
-
-    def draw(profiles: Profiles, number: int) -> Drawn:
-        main, corner = profiles
-        seen = spline_profile(main, there, seen_four[:number])
-        total = product("vrj,rk->vjk", sums[:number], main)
-        if corner is None or corners is None:
-            return seen, total
-        seen = _add_first(seen, spline_profile(corner, near_there, near_four[:number]))
-        return seen, total + product("vrj,rk->vjk", near_sums[:number], corner)
-
-    return draw
+    cell, t = at
+    if not fold.psf_is_reco:
+        return spline_rows(cell, t, table, fold.photons[: len(cell)], orders, is_spread=is_spread)
+    # the column of each photon's energy, as rows of one below the other
+    rows, here = len(table), fold.energy[: len(cell)]
+    column, one = table.T.reshape(-1, 1), jnp.ones((len(cell), 1), table.dtype)
+    found = spline_rows(cell + rows * here, t, column, one, orders, is_spread=is_spread)
+    return tuple(part[:, 0] for part in found)
 
 
-def symmetric_draw(fold: Any, shape: RadialShape | PointShape, spatial: Any) -> Drawn:
+def _near_photons(fold: Any, corners: Corners, factor: Array) -> Array:
+    """Return a factor on pixels near the source at the first photons, among which may be some further out."""
+    first = fold.pixel[: corners.photons]
+    return jnp.where(first < corners.pixels, factor[..., jnp.minimum(first, corners.pixels - 1)], 0.0)
+
+
+def symmetric_draw(fold: Any, shape: RadialShape | PointShape, spatial: Any) -> tuple[Seen, Array]:
     """Return a source at the photons, and in weighted sums over the pixels.
 
     Parameters
@@ -210,18 +208,60 @@ def symmetric_draw(fold: Any, shape: RadialShape | PointShape, spatial: Any) -> 
         Spatial model with arrays in place of parameters.
     """
     (main, corner), corners = profiles_of(shape, spatial), shape.corners
-    sums_of = functools.partial(spline_sums, rows=len(main), is_spread=shape.is_spread)
+    rows, is_spread = len(main), shape.is_spread
     centre = spatial.unit_vector("icrs")
-    cell, four = splines_at(chords(shape.vectors, centre), shape.step, len(main))
-    seen = spline_profile(main, cell[fold.pixel], four[fold.pixel])
-    total = product("rj,rk->jk", sums_of(cell, four, fold.weights), main)
+    cell, t, _ = cells(chords(shape.vectors, centre), shape.step, rows)
+    four = cubics(t)
+    here = cell[fold.pixel], t[fold.pixel]
+    seen = seen_at(fold, is_spread, here, main, (0,))[0]
+    total = product("rj,rk->jk", spline_sums(cell, four, fold.weights, rows, is_spread=is_spread), main)
     if corner is None or corners is None:
-        return seen, total
-    near, first = corners.pixels, fold.pixel[: corners.photons]
-    four = four[:near] * fourfold_jets(shape.vectors[:near], tangent_axes(centre), corners.axes, 0)[0, :, None]
-    four_seen = jnp.where((first < near)[:, None], four[jnp.minimum(first, near - 1)], 0.0)
-    total = total + product("rj,rk->jk", sums_of(cell[:near], four, fold.weights[:near]), corner)
-    return _add_first(seen, spline_profile(corner, cell[first], four_seen)), total
+        return (seen, None, None), total
+    near = corners.pixels
+    factor = fourfold_jets(shape.vectors[:near], tangent_axes(centre), corners.axes, 0)[0]
+    four = four[:near] * factor[:, None]
+    sums = spline_sums(cell[:near], four, fold.weights[:near], rows, is_spread=is_spread)
+    first = here[0][: corners.photons], here[1][: corners.photons]
+    extra = seen_at(fold, is_spread, first, corner, (0,))[0]
+    return (seen, extra, _near_photons(fold, corners, factor)), total + product("rj,rk->jk", sums, corner)
+
+
+class Along(NamedTuple):
+    """A profile at photons, with its derivatives by the radius, in cells, and by the form; see `seen_at`.
+
+    Parameters
+    ----------
+    value
+        Of as many orders, shape (photons, ...).
+    slope, bend
+        The same, an order less each, per variable of the form and per pair of them.
+    """
+
+    value: Rows
+    slope: tuple[Rows, ...] = ()
+    bend: tuple[Rows, ...] = ()
+
+
+class SymmetricJets(NamedTuple):
+    """A symmetric source with its derivatives by place and form.
+
+    Parameters
+    ----------
+    main, corner
+        Its profile at the photons, and that of its corners at those near the source, if any.
+    radius
+        Derivatives of the radii of photons by the place, in cells, shape (0, 2 or 5, photons).
+    factor
+        What the corners are multiplied with, and its derivatives by the place, shape (1, 3 or 6, near photons).
+    total
+        Weighted sums over the pixels, with derivatives by place and form.
+    """
+
+    main: Along
+    corner: Along | None
+    radius: Array
+    factor: Array | None
+    total: Jets
 
 
 def symmetric_jets(
@@ -231,7 +271,7 @@ def symmetric_jets(
     profile: Callable[[Array], Profiles],
     form: Array,
     order: int,
-) -> Jets:
+) -> SymmetricJets:
     """Return a symmetric source with its derivatives by place and form.
 
     It is a product of splines, which depend on the place, and their coefficients, which depend on the form.
@@ -251,30 +291,116 @@ def symmetric_jets(
     order
         How many derivatives: 0, 1 or 2.
     """
-    value, slope, bend = jets_of(profile, form, order)
-    draw = _drawing(fold, shape, chord_jets(shape.vectors, axes, order), axes, len(value[0]))
+    profiles, corners, is_spread = jets_of(profile, form, order), shape.corners, shape.is_spread
+    rows = len(profiles.value[0])
+    radius = chord_jets(shape.vectors, axes, order)
+    here = jax.tree_util.tree_map(lambda leaf: leaf[..., fold.pixel], radius)
+    cell, t, is_inside = cells(here.value, shape.step, rows)
+    rate = jnp.where(is_inside, 1 / shape.step, 0.0)
+    moves = jnp.concatenate([jnp.zeros((0, len(cell)), t.dtype), *(part * rate for part in here.slope + here.bend)])
 
-    def meet(profiles: Any, number: int) -> Drawn:
-        return kept(draw(profiles, number))
+    def along(which: int, photons: int) -> Along:
+        def drawn(tables: Any, lower: int) -> tuple[Rows, ...]:
+            at, orders = (cell[:photons], t[:photons]), tuple(range(order + 1 - lower))
+            return tuple(seen_at(fold, is_spread, at, table, orders) for table in tables[which])
 
-    def each(profiles: Any, k: int) -> Any:
-        return jax.tree_util.tree_map(lambda leaf: leaf[k], profiles)
+        value = seen_at(fold, is_spread, (cell[:photons], t[:photons]), profiles.value[which], tuple(range(order + 1)))
+        slopes = (drawn(part, 1) for part in profiles.slope)
+        bends = (drawn(part, 2) for part in profiles.bend)
+        return Along(value, sum(slopes, ()), sum(bends, ()))
 
-    def part(drawn: Drawn, first: int, last: int) -> Drawn:
-        return drawn[0][first:last], drawn[1][first:last]
+    total, factor = _total_jets(fold, shape, radius, axes, profiles, order)
+    if corners is None or factor is None:
+        return SymmetricJets(along(0, len(cell)), None, moves, None, total)
+    near = _near_photons(fold, corners, factor)
+    return SymmetricJets(along(0, len(cell)), along(1, corners.photons), moves, near, total)
 
-    alone = meet(value, (1, 3, 6)[order])
-    found = alone[0][0], alone[1][0]
+
+def _total_jets(
+    fold: Any, shape: RadialShape | PointShape, radius: Jets, axes: Array, profiles: Jets, order: int
+) -> tuple[Jets, Array | None]:
+    """Return weighted sums over the pixels with their derivatives, and the factors on corners of pixels."""
+    main, corner = profiles.value
+    corners, rows = shape.corners, len(main)
+    sums_of = functools.partial(spline_sums, rows=rows, is_spread=shape.is_spread)
+    # pixels are summed before they meet the profile: one pass for all of its energies
+    cell, four = spline_jets(radius, shape.step, rows)
+    sums, near_sums, factor = sums_of(cell, four, fold.weights), None, None
+    if corner is not None and corners is not None:
+        near = corners.pixels
+        factor = fourfold_jets(shape.vectors[:near], axes, corners.axes, order)
+        near_sums = sums_of(cell[:near], with_factor(four[:, :near], factor), fold.weights[:near])
+
+    def meet(tables: Profiles, first: int, last: int) -> Array:
+        total = product("vrj,rk->vjk", sums[first:last], tables[0])
+        if near_sums is None or tables[1] is None:
+            return total
+        return total + product("vrj,rk->vjk", near_sums[first:last], tables[1])
+
+    def each(part: Any, k: int) -> Any:
+        return jax.tree_util.tree_map(lambda leaf: leaf[k], part)
+
+    found = meet((main, corner), 0, 1)[0]
     if order == 0:
-        return Jets(found)
-    forms = range(len(form) if slope else 0)
-    by_form = [meet(each(slope[0], m), 3 if order == 2 else 1) for m in forms]
-    slopes = part(alone, 1, 3), *(part(drawn, 0, 1) for drawn in by_form)
+        return Jets(found), factor
+    by_form = [each(part, m) for part in profiles.slope for m in range(len(part[0]))]
+    slopes = meet((main, corner), 1, 3), *(meet(tables, 0, 1) for tables in by_form)
     if order == 1:
-        return Jets(found, slopes)
-    bends = [part(alone, 3, 6)]
-    for m, drawn in enumerate(by_form):
+        return Jets(found, slopes), factor
+    bends = [meet((main, corner), 3, 6)]
+    for m, tables in enumerate(by_form):
         # in the order of `pairs`: a form with the place, then with the forms before it and itself
-        bends += [part(drawn, 1, 3)]
-        bends += [meet(each(bend[0], m * (m + 1) // 2 + n), 1) for n in range(m + 1)]
-    return Jets(found, slopes, tuple(bends))
+        bends += [meet(tables, 1, 3)]
+        bends += [meet(each(profiles.bend[0], m * (m + 1) // 2 + n), 0, 1) for n in range(m + 1)]
+    return Jets(found, slopes, tuple(bends)), factor
+
+
+def symmetric_rate(
+    jets: SymmetricJets, meet: Callable[[Array, Array], Array], step: Array, change: Array, flux: Array
+) -> Array:
+    """Return the rate at the photons, in a form that is cheap to differentiate; see `expanded`.
+
+    Parameters
+    ----------
+    jets
+        The source.
+    meet
+        What a flux makes of it, shape (..., photons); linear in both.
+    step, change
+        Steps of place and form: zeros, by which derivatives are taken.
+    flux
+        The flux.
+    """
+    move = _polynomial(jets.radius, step) if len(jets.radius) else None
+    rate = _rate(jets.main, meet, move, change, flux)
+    if jets.corner is None or jets.factor is None:
+        return rate
+    photons = jets.factor.shape[1]
+    factor = jets.factor[0] + (_polynomial(jets.factor[1:], step) if len(jets.factor) > 1 else 0.0)
+    return _add_first(rate, factor * _rate(jets.corner, meet, None if move is None else move[:photons], change, flux))
+
+
+def _polynomial(derivatives: Array, step: Array) -> Array:
+    """Return what first derivatives by the place, and perhaps second ones, make of a step."""
+    out = step[0] * derivatives[0] + step[1] * derivatives[1]
+    if len(derivatives) == 2:
+        return out
+    first, second, third = derivatives[2:]
+    return out + 0.5 * step[0] ** 2 * first + step[0] * step[1] * second + 0.5 * step[1] ** 2 * third
+
+
+def _rate(along: Along, meet: Callable[[Array, Array], Array], move: Array | None, change: Array, flux: Array) -> Array:
+    """Return the rate of one profile: a polynomial of moves of the radius and changes of the form."""
+    value, slope, bend = along
+    if move is None:
+        return meet(value[0], flux)
+    constant = jax.lax.stop_gradient(flux)
+    if len(value) == 2:
+        out = meet(value[0], flux) + move * meet(value[1], constant)
+        return out + sum(change[m] * meet(part[0], constant) for m, part in enumerate(slope))
+    out = meet(value[0], flux) + move * meet(value[1], flux) + 0.5 * move**2 * meet(value[2], constant)
+    for m, part in enumerate(slope):
+        out = out + change[m] * (meet(part[0], flux) + move * meet(part[1], constant))
+    for m, n, part in zip(*pairs(len(slope)), bend):
+        out = out + (0.5 if m == n else 1.0) * change[m] * change[n] * meet(part[0], constant)
+    return out

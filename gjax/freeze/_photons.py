@@ -255,7 +255,8 @@ def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, 
     fields = [[photon_fields(cut) for cut in row] for row in cuts]
     flat = [one for row in fields for one in row]
     reached = ladder(max(len(one["pixel"]) for one in flat) or 1)
-    maps = max(one["weights"].shape[1] for one in flat) or 1
+    # in fours, which is how many numbers processors add at once
+    maps = -(-max(one["weights"].shape[1] for one in flat) // 4) * 4 or 4
     # events that are drawn at their own places are pixels without weight
     pixels = max(len(one["weights"]) for one in flat)
     if hasattr(shapes[0][0], "vectors"):

@@ -22,7 +22,7 @@ from gjax.likelihood._problem import Problem
 __all__ = ["dataset_axes", "of_bucket", "over_pieces"]
 
 #: How many numbers the pixels and photons of the datasets of a piece may take.
-_AT_ONCE = 1_000_000
+_AT_ONCE = 1_500_000
 
 
 def _everywhere(tree: Any, axis: int) -> Any:
