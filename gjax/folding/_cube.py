@@ -27,14 +27,14 @@ from gjax.folding._symmetric import (
     PointShape,
     RadialShape,
     Seen,
+    add_first,
     product,
     profiles_of,
     symmetric_draw,
     symmetric_image,
-    symmetric_jets,
-    symmetric_rate,
     tangent_axes,
 )
+from gjax.folding._symmetric_jets import symmetric_jets, symmetric_rate
 
 __all__ = [
     "CubeFold",
@@ -215,8 +215,7 @@ def _rates(fold: CubeFold, seen: Seen, flux: Array) -> Array:
     rate = _meet(fold, main, flux)
     if corner is None or factor is None:
         return rate
-    near = factor * _meet(fold, corner, flux)
-    return jnp.concatenate([rate[: len(near)] + near, rate[len(near) :]])
+    return add_first(rate, factor * _meet(fold, corner, flux))
 
 
 def _totals(fold: CubeFold, sums: Array, total: Array, flux: Array) -> Array:

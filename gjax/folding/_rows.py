@@ -1,34 +1,34 @@
-"""Sums of rows into a table, at the speed of memory.
+"""Sums of rows into a table, and the transpose: rows of a table for many points. Both at the speed of memory.
 
 XLA adds scattered rows one number after the other on a CPU, which took most of the time of a fit. A loop over the rows
 adds each with vector instructions: six times faster (12 288 rows, value and two derivatives: 25 to 4 ms). Mapped over
-tangents the loop adds wider rows, and mapped over datasets it runs over the rows of all of them. So this is a primitive
-of its own, with rules for mapping and differentiating.
+tangents the loop adds wider rows, and mapped over datasets it runs over the rows of all of them. So these are
+primitives of their own, with rules for mapping and differentiating.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-__all__ = ["add_outer", "can_loop", "entry", "in_one_program", "pick_rows", "scatter_outer", "turns"]
+from gjax.folding._loops import can_loop, entry, in_one_program, turns
+
+__all__ = ["add_outer", "pick_rows", "scatter_outer"]
 
 
 def _loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
     many, points, taps = factors.shape
     maps = weights.shape[1]
     none = jnp.zeros((), jnp.int32)
-    # compilers unroll innermost loops that are short, and then find no vectors in them: so that is one of length one.
-    # Where numbers would be left over behind the vectors, theirs is the better way
+    # an innermost loop of length one, but where numbers would be left over behind the vectors
     inner = (1,) if maps % 4 == 0 else ()
 
     def body(i: Array, out: Array) -> Array:
@@ -41,71 +41,6 @@ def _loop(cell: Array, weights: Array, factors: Array, *, rows: int) -> Array:
         return jax.lax.dynamic_update_slice(out, jax.lax.dynamic_slice(out, at, block.shape) + block, at)
 
     return turns(points, body, jnp.zeros((rows, many, maps, *inner), factors.dtype)).reshape(rows, many, maps)
-
-
-def can_loop(points: int, rows: int, taps: int) -> bool:
-    """Tell whether a loop uses all that it is given, because compilers abort on one that does not.
-
-    Parameters
-    ----------
-    points, rows, taps
-        Number of points, rows of the table, and rows for each point: all of them, and it does not matter which.
-    """
-    return points > 0 and rows > taps
-
-
-def entry(array: Array, i: Array) -> Array:
-    """Return an entry, with less to trace and to compile than an index takes, which may be negative or too large.
-
-    Parameters
-    ----------
-    array
-        Shape (n,).
-    i
-        Which one.
-    """
-    return jax.lax.dynamic_slice(array, (i,), (1,)).reshape(())
-
-
-def turns(number: int, body: Callable[[Array, Any], Any], start: Any) -> Any:
-    """Return what a loop makes of a start, with less to trace than `jax.lax.fori_loop`.
-
-    Parameters
-    ----------
-    number
-        How many turns.
-    body
-        What one does, given its number.
-    start
-        Before the first.
-    """
-
-    def turn(state: tuple[Array, Any]) -> tuple[Array, Any]:
-        return state[0] + 1, body(*state)
-
-    return jax.lax.while_loop(lambda state: state[0] < number, turn, (jnp.zeros((), jnp.int32), start))[1]
-
-
-def in_one_program(loop: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a loop that XLA keeps together on a CPU: it starts a program for every step of a turn otherwise.
-
-    Parameters
-    ----------
-    loop
-        A function of arrays, with static options by name.
-    """
-
-    @functools.cache
-    def compiled(**static: Any) -> Any:
-        return jax.jit(functools.partial(loop, **static))
-
-    def together(*arrays: Array, **static: Any) -> Any:
-        # constants would be moved into the loop, and compilers abort on one that does not use all that it is given
-        hidden = jax.lax.optimization_barrier(arrays)
-        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-            return compiled(**static)(*hidden)
-
-    return together
 
 
 _together = in_one_program(_loop)

@@ -19,7 +19,8 @@ from jax import Array
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from gjax.folding._rows import add_outer, can_loop, entry, in_one_program, turns
+from gjax.folding._loops import can_loop, entry, in_one_program, turns
+from gjax.folding._rows import add_outer
 
 __all__ = ["cubics", "spline_rows"]
 
@@ -61,10 +62,10 @@ def _loop(cell: Array, t: Array, table: Array, scale: Array, *, orders: tuple[in
     def body(i: Array, out: tuple[Array, ...]) -> tuple[Array, ...]:
         near = jax.lax.dynamic_slice(table, (entry(cell, i), none), (4, columns))
         near = near * jax.lax.dynamic_slice(scale, (i, none), (1, columns))
-        # term by term: see `pick_rows`
+        # term by term: compilers may hand a sum to a library, which they cannot call in a loop
         fours = (cubics(entry(t, i), order) for order in orders)
         rows = (_sum(four[k] * near[k] for k in range(4)) for four in fours)
-        # an innermost loop of length one: see `_rows`
+        # an innermost loop of length one: see `_loops`
         blocks = (row.reshape(1, columns, 1) for row in rows)
         return tuple(jax.lax.dynamic_update_slice(a, block, (i, none, none)) for a, block in zip(out, blocks))
 
