@@ -9,7 +9,7 @@ three columns.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,7 +17,45 @@ import jax.numpy as jnp
 from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
-__all__ = ["can_loop", "entry", "in_one_program", "turns"]
+__all__ = ["below", "can_loop", "entry", "in_one_program", "leading", "repeated", "turns"]
+
+
+def leading(values: Sequence[Any], axes: Sequence[Any]) -> tuple[int, list[Any]]:
+    """Return the size of an axis that is mapped over, and arrays with it in front where they have it.
+
+    Parameters
+    ----------
+    values, axes
+        As a rule for mapping gets them; None where an array has no such axis.
+    """
+    size = next(v.shape[a] for v, a in zip(values, axes) if a is not None)
+    return size, [v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes)]
+
+
+def repeated(values: Sequence[Array], axes: Sequence[Any], size: int) -> list[Array]:
+    """Return arrays with a mapped axis in front everywhere.
+
+    Parameters
+    ----------
+    values, axes
+        From `leading`, and what it was given.
+    size
+        Of the axis.
+    """
+    return [jnp.broadcast_to(v, (size, *v.shape)) if a is None else v for v, a in zip(values, axes)]
+
+
+def below(cell: Array, rows: int) -> Array:
+    """Return the rows of points of datasets or sources whose tables lie one below the other, shape (size * points,).
+
+    Parameters
+    ----------
+    cell
+        Rows in the table of each, shape (size, points).
+    rows
+        Of one table.
+    """
+    return (cell + rows * jnp.arange(len(cell), dtype=cell.dtype)[:, jnp.newaxis]).ravel()
 
 
 def can_loop(points: int, rows: int, taps: int) -> bool:

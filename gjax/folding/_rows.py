@@ -19,7 +19,7 @@ from jax import Array
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from gjax.folding._loops import can_loop, entry, in_one_program, turns
+from gjax.folding._loops import below, can_loop, entry, in_one_program, leading, repeated, turns
 
 __all__ = ["add_outer", "pick_rows", "scatter_outer"]
 
@@ -74,20 +74,15 @@ mlir.register_lowering(_add, mlir.lower_fun(_on_cpu, multiple_results=False), pl
 
 
 def _mapped(values: Sequence[Any], axes: Sequence[Any], *, rows: int) -> tuple[Array, int]:
-    size = next(v.shape[a] for v, a in zip(values, axes) if a is not None)
-    cell, weights, factors = (v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes))
+    size, (cell, weights, factors) = leading(values, axes)
     if axes[0] is None and axes[1] is None:
         # tangents: more columns
         wide = factors.reshape(-1, *factors.shape[2:])
         out = _add.bind(cell, weights, wide, rows=rows)
         return jnp.moveaxis(out.reshape(rows, size, factors.shape[1], -1), 1, 0), 0
-    cell, weights, factors = (
-        jnp.broadcast_to(v, (size, *v.shape)) if a is None else v for v, a in zip((cell, weights, factors), axes)
-    )
-    # datasets or sources: a table each, one below the other
-    shifted = cell + rows * jnp.arange(size, dtype=cell.dtype)[:, jnp.newaxis]
+    cell, weights, factors = repeated((cell, weights, factors), axes, size)
     wide = jnp.moveaxis(factors, 1, 0).reshape(factors.shape[1], -1, factors.shape[3])
-    out = _add.bind(shifted.ravel(), weights.reshape(-1, weights.shape[2]), wide, rows=rows * size)
+    out = _add.bind(below(cell, rows), weights.reshape(-1, weights.shape[2]), wide, rows=rows * size)
     return out.reshape(size, rows, *out.shape[1:]), 0
 
 
@@ -118,6 +113,7 @@ _pick_together = in_one_program(_pick_loop)
 
 
 def _pick_on_cpu(table: Array, cell: Array, weights: Array, *, taps: int) -> Any:
+    # sums are written out: longer ones would take long to compile
     is_short = can_loop(len(cell), len(table), taps) and weights.shape[1] <= 32
     return (_pick_together if is_short else _picked)(table, cell, weights, taps=taps)
 
@@ -138,18 +134,14 @@ mlir.register_lowering(_pick, mlir.lower_fun(_pick_on_cpu, multiple_results=Fals
 
 
 def _pick_mapped(values: Sequence[Any], axes: Sequence[Any], *, taps: int) -> tuple[Array, int]:
-    size = next(v.shape[a] for v, a in zip(values, axes) if a is not None)
-    table, cell, weights = (v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes))
+    size, (table, cell, weights) = leading(values, axes)
     if axes[1] is None and axes[2] is None:
         # tangents: more columns
         _, rows, many, maps = table.shape
         out = _pick.bind(jnp.moveaxis(table, 0, 1).reshape(rows, size * many, maps), cell, weights, taps=taps)
         return out.reshape(size, many, *out.shape[1:]), 0
-    table, cell, weights = (
-        jnp.broadcast_to(v, (size, *v.shape)) if a is None else v for v, a in zip((table, cell, weights), axes)
-    )
-    shifted = cell + table.shape[1] * jnp.arange(size, dtype=cell.dtype)[:, jnp.newaxis]
-    flat = table.reshape(-1, *table.shape[2:]), shifted.ravel(), weights.reshape(-1, weights.shape[2])
+    table, cell, weights = repeated((table, cell, weights), axes, size)
+    flat = table.reshape(-1, *table.shape[2:]), below(cell, table.shape[1]), weights.reshape(-1, weights.shape[2])
     out = _pick.bind(*flat, taps=taps)
     return jnp.moveaxis(out.reshape(out.shape[0], size, -1, taps), 1, 0), 0
 
@@ -157,13 +149,18 @@ def _pick_mapped(values: Sequence[Any], axes: Sequence[Any], *, taps: int) -> tu
 batching.primitive_batchers[_pick] = _pick_mapped
 
 
+def _back_to_weights(table: Array, cell: Array, factors: Array) -> Array:
+    """Return what comes back to the weights of either, shape (points, maps)."""
+    near = table[cell[:, jnp.newaxis] + jnp.arange(factors.shape[2])]
+    return jnp.einsum("pkmj,mpk->pj", near, factors, precision="highest")
+
+
 def _pick_transposed(out: Any, table: Any, cell: Any, weights: Any, *, taps: int) -> tuple[Any, None, Any]:
     by_weights = ad.is_undefined_primal(weights)
     if type(out) is ad.Zero:
         back: Any = ad.Zero((weights if by_weights else table).aval)
     elif by_weights:
-        near = table[cell[:, jnp.newaxis] + jnp.arange(taps)]
-        back = jnp.einsum("pkmj,mpk->pj", near, out, precision="highest")
+        back = _back_to_weights(table, cell, out)
     else:
         back = _add.bind(cell, weights, out, rows=table.aval.shape[0])
     return (None, None, back) if by_weights else (back, None, None)
@@ -183,8 +180,7 @@ def _transposed(table: Any, cell: Any, weights: Any, factors: Any, *, rows: int)
     if type(table) is ad.Zero:
         back: Any = ad.Zero((weights if by_weights else factors).aval)
     elif by_weights:
-        near = table[cell[:, jnp.newaxis] + jnp.arange(factors.shape[2])]
-        back = jnp.einsum("pkmj,mpk->pj", near, factors, precision="highest")
+        back = _back_to_weights(table, cell, factors)
     else:
         back = _pick.bind(table, cell, weights, taps=factors.aval.shape[2])
     return (None, back, None) if by_weights else (None, None, back)

@@ -19,7 +19,7 @@ from jax import Array
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from gjax.folding._loops import can_loop, entry, in_one_program, turns
+from gjax.folding._loops import below, can_loop, entry, in_one_program, leading, repeated, turns
 from gjax.folding._rows import add_outer
 
 __all__ = ["cubics", "spline_rows"]
@@ -99,20 +99,15 @@ mlir.register_lowering(_spline, mlir.lower_fun(_on_cpu, multiple_results=True), 
 def _mapped(
     values: Sequence[Any], axes: Sequence[Any], *, orders: tuple[int, ...]
 ) -> tuple[list[Array], tuple[int, ...]]:
-    size = next(v.shape[a] for v, a in zip(values, axes) if a is not None)
-    cell, t, table, scale = (v if a is None else jnp.moveaxis(v, a, 0) for v, a in zip(values, axes))
+    size, (cell, t, table, scale) = leading(values, axes)
     if axes[0] is None and axes[1] is None and axes[3] is None:
         # tangents: more columns
         wide = jnp.moveaxis(table, 0, 1).reshape(table.shape[1], -1)
         out = _spline.bind(cell, t, wide, jnp.tile(scale, (1, size)), orders=orders)
         return [part.reshape(len(part), size, -1) for part in out], (1,) * len(orders)
-    cell, t, scale = (
-        jnp.broadcast_to(v, (size, *v.shape)) if axes[k] is None else v for k, v in ((0, cell), (1, t), (3, scale))
-    )
+    cell, t, scale = repeated((cell, t, scale), (axes[0], axes[1], axes[3]), size)
     if axes[2] is not None:
-        # datasets or sources: a table each, one below the other
-        cell = cell + table.shape[1] * jnp.arange(size, dtype=cell.dtype)[:, jnp.newaxis]
-        table = table.reshape(-1, table.shape[2])
+        cell, table = below(cell, table.shape[1]), table.reshape(-1, table.shape[2])
     out = _spline.bind(cell.ravel(), t.ravel(), table, scale.reshape(-1, scale.shape[2]), orders=orders)
     return [part.reshape(scale.shape) for part in out], (0,) * len(orders)
 
