@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
+from astropy.wcs.utils import proj_plane_pixel_scales
 
 from gjax.maps.axes import MapAxes
 from gjax.maps.axis import MapAxis
@@ -19,7 +19,8 @@ from gjax.maps.coord import MapCoord, lonlat_deg
 from gjax.maps.geom import AbstractGeom, axis_coords, given_coords
 from gjax.maps.wcs_create import aligned_image, new_image, same_sky_options, square_options
 from gjax.maps.wcs_parts import cutout_box, margin, overlap_slices, whole_factor
-from gjax.maps.wcs_tools import moved_wcs, pix_to_idx, pixel_solid_angles, resampled_wcs
+from gjax.maps.wcs_sky import WcsSky
+from gjax.maps.wcs_tools import moved_wcs, pix_to_idx, resampled_wcs
 
 if TYPE_CHECKING:
     from gjax.maps.wcs_map import WcsNDMap
@@ -148,17 +149,18 @@ class WcsGeom(AbstractGeom):
         """Return the geometry with ``wcs``, ``npix`` or ``axes`` changed."""
         geom = WcsGeom(**{"wcs": self.wcs, "npix": self.npix, "axes": self.axes, **changes})
         if not {"wcs", "npix"} & set(changes):
-            # Nothing on the sky changed: hand on what was derived from it.
-            for name in ("_lonlat", "_edges_lonlat", "_solid_angle", "_celestial_frame", "center_skydir"):
-                if name in self.__dict__:
-                    geom.__dict__[name] = self.__dict__[name]
+            geom.__dict__["_sky"] = self._sky
         return geom
 
     # ---- what it is made of ----
 
     @cached_property
+    def _sky(self) -> WcsSky:
+        return WcsSky(self.wcs, self.npix)
+
+    @property
     def _celestial_frame(self) -> Any:
-        return wcs_to_celestial_frame(self.wcs)
+        return self._sky.frame
 
     @property
     def frame(self) -> str:
@@ -229,11 +231,10 @@ class WcsGeom(AbstractGeom):
         """Coordinates of the centre, those of the sky first."""
         return self.pix_to_coord(self.center_pix)
 
-    @cached_property
+    @property
     def center_skydir(self) -> SkyCoord:
         """Position of the centre."""
-        lon, lat = self.wcs.wcs_pix2world(*self.center_pix[:2], 0)
-        return SkyCoord(float(lon), float(lat), unit="deg", frame=self._celestial_frame)
+        return self._sky.center
 
     @property
     def footprint(self) -> SkyCoord:
@@ -251,24 +252,13 @@ class WcsGeom(AbstractGeom):
 
     # ---- coordinates ----
 
-    def _pixel_grid(self, edges: tuple[bool, bool] = (False, False)) -> list[np.ndarray]:
-        steps = [np.arange(n + e) - 0.5 * e for n, e in zip(self.npix, edges)]
-        return list(np.meshgrid(*steps))
-
-    @cached_property
-    def _lonlat(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._world(*self._pixel_grid())
-
-    @cached_property
+    @property
     def _edges_lonlat(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._world(*self._pixel_grid((True, True)))
+        return self._sky.edges_lonlat
 
-    def _world(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        lon, lat = self.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
-        lon, lat = lon.reshape(x.shape), lat.reshape(x.shape)
-        lon.setflags(write=False)
-        lat.setflags(write=False)
-        return lon, lat
+    def directions(self) -> np.ndarray:
+        """Unit vectors towards the pixel centres, in the frame of the geometry (3, lat, lon)."""
+        return self._sky.directions
 
     def get_coord(
         self,
@@ -298,9 +288,9 @@ class WcsGeom(AbstractGeom):
         names = ("lon", "lat") if axis_name is None else (axis_name,) if isinstance(axis_name, str) else axis_name
         edges = mode == "edges" and "lon" in names, mode == "edges" and "lat" in names
         if edges[0] != edges[1]:
-            lon, lat = self._world(*self._pixel_grid(edges))
+            lon, lat = self._sky.world(edges)
         else:
-            lon, lat = self._edges_lonlat if edges[0] else self._lonlat
+            lon, lat = self._sky.edges_lonlat if edges[0] else self._sky.lonlat
         others = axis_coords(self.axes, names if mode == "edges" else (), behind=2)
         lead = (1,) * len(self.axes)
         if idx is not None:
@@ -393,7 +383,7 @@ class WcsGeom(AbstractGeom):
         from astropy.coordinates import angular_separation
 
         lon0, lat0 = lonlat_deg(center, self._celestial_frame)
-        lon, lat = self._lonlat
+        lon, lat = self._sky.lonlat
         radian = np.pi / 180
         separation = angular_separation(
             lon * radian, lat * radian, np.squeeze(lon0) * radian, np.squeeze(lat0) * radian
@@ -402,15 +392,9 @@ class WcsGeom(AbstractGeom):
 
     # ---- areas and masks ----
 
-    @cached_property
-    def _solid_angle(self) -> u.Quantity:
-        values = pixel_solid_angles(*self._edges_lonlat)
-        values.setflags(write=False)
-        return u.Quantity(values, "sr", copy=False)
-
     def solid_angle(self) -> u.Quantity:
         """Solid angle of the pixels (lat, lon) [sr]; see `pixel_solid_angles`."""
-        return self._solid_angle
+        return self._sky.solid_angle
 
     def bin_volume(self) -> u.Quantity:
         """Solid angle times the widths of the bins, in the shape of the data."""
@@ -475,15 +459,9 @@ class WcsGeom(AbstractGeom):
     # ---- derived geometries ----
 
     def _part(self, start: tuple[int, int], npix: tuple[int, int]) -> WcsGeom:
-        geom = WcsGeom(moved_wcs(self.wcs, start, npix), npix, self.axes)
-        if min(start) >= 0 and all(s + n <= total for s, n, total in zip(start, npix, self.npix)):
-            here = (slice(start[1], start[1] + npix[1]), slice(start[0], start[0] + npix[0]))
-            if "_lonlat" in self.__dict__:
-                geom.__dict__["_lonlat"] = tuple(values[here] for values in self._lonlat)
-            if "_solid_angle" in self.__dict__:
-                geom.__dict__["_solid_angle"] = self._solid_angle[here]
-        if "_celestial_frame" in self.__dict__:
-            geom.__dict__["_celestial_frame"] = self._celestial_frame
+        wcs = moved_wcs(self.wcs, start, npix)
+        geom = WcsGeom(wcs, npix, self.axes)
+        geom.__dict__["_sky"] = self._sky.part(wcs, start, npix)
         return geom
 
     def cutout(
