@@ -240,7 +240,18 @@ class AbstractMapDataset:
 
     def copy(self, name: str | None = None, **changes: Any) -> Self:
         """Return the dataset with some fields changed; the name is kept unless given."""
-        return dataclasses.replace(self, name=name or self.name, **changes)  # type: ignore[type-var]
+        kept = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        if unknown := set(changes) - set(kept):
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        new = object.__new__(type(self))
+        for field, value in {**kept, "name": name or self.name, **changes}.items():
+            object.__setattr__(new, field, value)
+        new._settle(self)
+        return new
+
+    def _settle(self, source: Any = None) -> None:
+        """Complete and check the fields; ``source`` is the dataset of which this is a copy with changes."""
+        raise NotImplementedError
 
     def stack(self, other: Any, *, name: str | None = None) -> Self:
         """Return this dataset with another one (or several) added within their safe masks.

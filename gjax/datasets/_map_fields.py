@@ -85,9 +85,9 @@ def as_map_mask(mask: Any, like: Any, field: str, name: str | None) -> Any:
     """Bool map of a mask given as a map or an array; raises where it holds anything but 0 and 1."""
     if mask is None:
         return None
-    values = np.asarray(getattr(mask, "data", mask))
-    if hasattr(mask, "geom") and values.dtype == bool:
+    if hasattr(mask, "geom") and mask.is_bool:
         return mask
+    values = np.asarray(getattr(mask, "data", mask))
     if values.dtype != bool and not np.all((values == 0) | (values == 1)):
         raise ValueError(f"dataset {name!r}: {field} has values other than True and False")
     if hasattr(mask, "geom"):
@@ -123,8 +123,16 @@ def check_map(name: str | None, field: str, values: np.ndarray, mask: np.ndarray
         )
 
 
-def settle_maps(dataset: Any) -> None:
-    """Complete and check the fields of a map dataset; called once by the constructors."""
+def settle_maps(dataset: Any, source: Any = None) -> None:
+    """Complete and check the fields of a map dataset; called once by the constructors.
+
+    Parameters
+    ----------
+    dataset
+        Dataset.
+    source
+        Dataset of which it is a copy with changes: values of maps that are the same are not checked again.
+    """
     name = make_name(dataset.name)
     object.__setattr__(dataset, "name", name)
     like = next((m for m in (dataset.counts, getattr(dataset, "counts_off", None)) if m is not None), None)
@@ -137,13 +145,29 @@ def settle_maps(dataset: Any) -> None:
         first = reference_map(dataset)
         for field in present:
             _check_geom(name, first.geom, getattr(dataset, field).geom, field)
-    inside = None if dataset.mask_safe is None else dataset.mask_safe.data
-    for field in present:
-        if not field.startswith("mask"):
-            check_map(name, field, getattr(dataset, field).data, inside)
     if dataset.exposure is not None:
         _check_exposure(dataset, like)
     _check_responses(dataset, like)
+    _check_values(dataset, present, None if source is None or _is_grown(dataset, source) else source)
+
+
+def _is_grown(dataset: Any, source: Any) -> bool:
+    """Whether bins are safe that were not."""
+    new, old = dataset.mask_safe, source.mask_safe
+    if old is None or new is old:
+        return False
+    return new is None or new.data.shape != old.data.shape or bool(np.any(new.data > old.data))
+
+
+def _check_values(dataset: Any, present: list[str], source: Any) -> None:
+    """Check the values of maps that are not those of the source."""
+    inside = None if dataset.mask_safe is None else dataset.mask_safe.data
+    for field in (*present, "exposure"):
+        given = getattr(dataset, field)
+        if given is None or given.is_blank or given.is_bool or given is getattr(source, field, None):
+            continue
+        mask = inside if field != "exposure" or inside is None else any_energy(dataset.mask_safe)
+        check_map(dataset.name, field, given.data, mask)
 
 
 def _check_geom(name: str | None, geom: Any, other: Any, field: str) -> None:
@@ -164,8 +188,6 @@ def _check_exposure(dataset: Any, like: Any) -> None:
         raise UnitError(f"dataset {dataset.name!r}: exposure is in {str(exposure.unit)!r}, expected a unit like 'm2 s'")
     if like is not None and not same_sky(like.geom, exposure.geom):
         raise ValueError(f"dataset {dataset.name!r}: exposure has other pixels than the counts")
-    inside = None if dataset.mask_safe is None else any_energy(dataset.mask_safe)
-    check_map(dataset.name, "exposure", exposure.data, inside)
 
 
 def _check_responses(dataset: Any, like: Any) -> None:

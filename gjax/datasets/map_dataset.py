@@ -73,7 +73,10 @@ class MapDataset(AbstractMapDataset):
     stat_type: ClassVar[str] = "cash"
 
     def __post_init__(self) -> None:
-        fields_of.settle_maps(self)
+        self._settle()
+
+    def _settle(self, source: Any = None) -> None:
+        fields_of.settle_maps(self, source)
 
     # ---- constructors ----
 

@@ -71,12 +71,15 @@ class MapDatasetOnOff(AbstractMapDataset):
     stat_type: ClassVar[str] = "wstat"
 
     def __post_init__(self) -> None:
+        self._settle()
+
+    def _settle(self, source: Any = None) -> None:
         like = self.counts if self.counts is not None else self.counts_off
         for name in ("acceptance", "acceptance_off"):
             given = getattr(self, name)
             if given is not None and like is not None:
                 object.__setattr__(self, name, fields_of.as_map(given, like))
-        fields_of.settle_maps(self)
+        fields_of.settle_maps(self, source)
 
     # ---- constructors ----
 

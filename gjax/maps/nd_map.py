@@ -63,7 +63,7 @@ class Map:
         self.meta: dict[str, Any] = dict(meta or {})
         shape = geom.data_shape
         if data is None:
-            self._data = np.zeros(shape, dtype=dtype)
+            self._dtype = np.dtype(dtype)
             return
         if isinstance(data, u.Quantity):
             data = to_value(data, self._unit, "map") if unit not in ("", None) else data
@@ -167,6 +167,16 @@ class Map:
         """Geometry."""
         return self._geom
 
+    @cached_property
+    def _data(self) -> np.ndarray:
+        # Zeros are made when they are asked for: empty datasets serve as templates that are cut out and filled.
+        return np.zeros(self._geom.data_shape, dtype=self._dtype)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the map was made without data, and nobody asked for them: all values are zero."""
+        return "_data" not in self.__dict__
+
     @property
     def data(self) -> np.ndarray:
         """Values, in the shape of the geometry."""
@@ -185,7 +195,7 @@ class Map:
     @property
     def is_bool(self) -> bool:
         """Whether the map is a mask."""
-        return self._data.dtype == bool
+        return (self._dtype if self.is_blank else self._data.dtype) == bool
 
     @property
     def is_mask(self) -> bool:
@@ -195,9 +205,15 @@ class Map:
     def copy(self, **changes: Any) -> Self:
         """Return the map with ``geom``, ``data``, ``unit`` or ``meta`` changed (data are copied otherwise)."""
         kept = {"geom": self._geom, "unit": self._unit, "meta": self.meta}
-        if "data" not in changes:
+        if self.is_blank and not {"data", "geom"} & set(changes):
+            kept["dtype"] = self._dtype
+        elif "data" not in changes:
             kept["data"] = self._data.copy()
         return type(self)(**{**kept, **changes})
+
+    def _copied_data(self) -> np.ndarray:
+        """Array of the values that may be changed."""
+        return np.zeros(self._geom.data_shape, dtype=self._dtype) if self.is_blank else self._data.copy()
 
     def to_unit(self, unit: Any) -> Self:
         """Return the map in another unit."""

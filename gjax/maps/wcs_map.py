@@ -77,7 +77,7 @@ class WcsNDMap(AbstractPixelMap):
         shape = np.broadcast_shapes(*(i.shape for i in index))
         inside = np.ones(shape, dtype=bool)
         flat = np.zeros(shape, dtype=np.intp)
-        for numbers, size in zip(index[::-1], self._data.shape):
+        for numbers, size in zip(index[::-1], self._geom.data_shape):
             inside &= numbers >= 0
             flat = flat * size + numbers
         return flat, inside
@@ -96,9 +96,9 @@ class WcsNDMap(AbstractPixelMap):
             raise TypeError("a mask cannot be filled")
         flat, inside = self._flat_index(coords)
         given: Any = 1
-        data = self._data.copy()
+        data = self._copied_data()
         if weights is not None:
-            data = self._data.astype(np.result_type(self._data, float))
+            data = data.astype(np.result_type(data, float), copy=False)
             weights = to_value(weights, self._unit, "weights") if isinstance(weights, u.Quantity) else weights
             given = np.broadcast_to(weights, inside.shape)[inside]
         # Events are few compared to pixels: this is several times faster than a histogram of all pixels.
@@ -234,6 +234,8 @@ class WcsNDMap(AbstractPixelMap):
         return self._part(self._geom.cutout(position, width, mode, odd_npix, min_npix))
 
     def _part(self, geom: WcsGeom) -> WcsNDMap:
+        if self.is_blank:
+            return WcsNDMap(geom, unit=self._unit, meta=self.meta, dtype=self._dtype)
         parent, here = self._geom.overlap_slices(geom)
         data = np.zeros(geom.data_shape, dtype=self._data.dtype)
         data[(..., *here)] = self._data[(..., *parent)]
