@@ -15,6 +15,7 @@ __all__ = [
     "rotate_fov",
     "rotation_times",
     "sky_coordinates",
+    "sky_directions",
 ]
 
 # Turns of the sky per day, and the shortest time over which responses are taken as constant.
@@ -43,6 +44,27 @@ def sky_coordinates(geom: Any) -> tuple[np.ndarray, np.ndarray]:
     coords = geom.get_coord(sparse=True)  # the geometry keeps them
     lon, lat = np.asarray(coords.lon.value), np.asarray(coords.lat.value)
     return lon.reshape(lon.shape[-2:]), lat.reshape(lat.shape[-2:])
+
+
+def sky_directions(geom: Any) -> np.ndarray:
+    """Unit vectors towards the pixel centres of a geometry, in its own frame (3, lat, lon); NaN off the projection.
+
+    Parameters
+    ----------
+    geom
+        Geometry as for `sky_coordinates`.
+
+    Examples
+    --------
+    >>> from gjax.maps import RegionGeom
+    >>> sky_directions(RegionGeom.create("icrs;circle(90, 0, 0.5)"))[:, 0, 0].round(6)
+    array([0., 1., 0.])
+    """
+    if hasattr(geom, "directions"):
+        return geom.directions()  # the geometry keeps them
+    lon, lat = (np.radians(value) for value in sky_coordinates(geom))
+    cos_lat = np.cos(lat)
+    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
 
 
 def offset_on_sphere(lon: np.ndarray, lat: np.ndarray, lon_0: float, lat_0: float) -> np.ndarray:
@@ -134,9 +156,7 @@ def equatorial_fov(geom: Any, pointing: Any) -> tuple[np.ndarray, np.ndarray]:
         # the axes of the geometry's frame, in ICRS
         basis = SkyCoord([0.0, 90.0, 0.0], [0.0, 0.0, 90.0], unit="deg", frame=geom.frame).icrs.cartesian
         axes = axes @ basis.xyz.value
-    lon, lat = (np.radians(value.ravel()) for value in sky_coordinates(geom))
-    cos_lat = np.cos(lat)
-    x, y, z = cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)
+    x, y, z = (values.ravel() for values in sky_directions(geom))
     ahead, aside, up = (row[0] * x + row[1] * y + row[2] * z for row in axes)
     return np.degrees(np.arctan2(aside, ahead)), np.degrees(np.arcsin(np.clip(up, -1, 1)))
 

@@ -65,33 +65,34 @@ def integrate_rate(log_rate: np.ndarray, edges: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     log_rate
-        Logarithms of the rate at the edges (n, edges).
+        Logarithms of the rate at the edges (edges, n).
     edges
         Energies.
 
     Returns
     -------
     integral
-        Array (n, edges - 1).
+        Array (edges - 1, n).
 
     Examples
     --------
-    >>> integrate_rate(np.log(np.array([[1.0, 0.25]])), np.array([1.0, 2.0]))
+    >>> integrate_rate(np.log(np.array([[1.0], [0.25]])), np.array([1.0, 2.0]))
     array([[0.5]])
     """
-    log_edges = np.log(edges)
+    log_edges = np.log(edges)[:, np.newaxis]
     log_power = log_rate + log_edges  # ln(f E)
     power = np.exp(log_power)
     with np.errstate(invalid="ignore", divide="ignore"):
-        growth = np.diff(log_power, axis=1)
-        mean = np.diff(power, axis=1) / growth
+        growth = np.diff(log_power, axis=0)
+        mean = np.diff(power, axis=0)
+        mean /= growth
     flat = np.abs(growth) < 1e-6
     if flat.any():
-        mean[flat] = 0.5 * (power[:, 1:] + power[:, :-1])[flat]
-    empty = (power[:, 1:] == 0) | (power[:, :-1] == 0)
-    if empty.any():
-        mean[empty] = 0.0
-    mean *= np.diff(log_edges)
+        mean[flat] = 0.5 * (power[1:] + power[:-1])[flat]
+    zero = power == 0
+    if zero.any():
+        mean[zero[1:] | zero[:-1]] = 0.0
+    mean *= np.diff(log_edges, axis=0)
     return mean
 
 
@@ -147,9 +148,10 @@ def _fov_sampler(bkg: Any, edges: np.ndarray, lon: np.ndarray, lat: np.ndarray) 
             values.append(value)
         (i, wi), (j, wj) = (_bracket(axis, value[inside]) for axis, value in zip(axes, values, strict=True))
         first = i * stride + j
-        result = rows[first] * ((1 - wi) * (1 - wj))[:, np.newaxis]
+        result = rows.take(first, axis=0)
+        result *= ((1 - wi) * (1 - wj))[:, np.newaxis]
         for step, weight in ((1, (1 - wi) * wj), (stride, wi * (1 - wj)), (stride + 1, wi * wj)):
-            corner = rows[first + step]
+            corner = rows.take(first + step, axis=0)
             corner *= weight[:, np.newaxis]
             result += corner
         return result, inside
@@ -166,9 +168,10 @@ def _integrated(bkg: Any, edges: np.ndarray, number: int, samplers: list[tuple[f
         part = slice(start, min(start + CHUNK, number))
         for weight, sample in samplers:
             log_rate, inside = sample(part)
+            log_rate = np.ascontiguousarray(log_rate.T)
             log_rate[log_rate <= LOG_ZERO] = -np.inf
-            log_rate[:, outside] = -np.inf
-            counts = integrate_rate(log_rate, edges).T
+            log_rate[outside] = -np.inf
+            counts = integrate_rate(log_rate, edges)
             if weight != 1.0:
                 counts = counts * weight
             if inside.all():

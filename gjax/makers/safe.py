@@ -246,10 +246,9 @@ def _valid_background(dataset: Any) -> np.ndarray:
     background = dataset.background
     if background is None:
         return np.ones(dataset.counts.geom.data_shape, dtype=bool)
-    valid = np.isfinite(background.data)
-    if getattr(dataset, "counts_off", None) is None:
-        valid &= np.nan_to_num(background.data) > 0
-    return valid
+    if getattr(dataset, "counts_off", None) is not None:
+        return np.isfinite(background.data)
+    return (background.data > 0) & (background.data < np.inf)
 
 
 def _background_peak(dataset: Any) -> u.Quantity:

@@ -305,9 +305,9 @@ def test_gaps_between_energies_are_filled():
 
 
 def test_rates_that_fall_as_one_over_energy():
-    rate = np.log(np.array([[1.0, 0.5, 0.25]]))
-    np.testing.assert_allclose(integrate_rate(rate, np.array([1.0, 2.0, 4.0])), np.full((1, 2), np.log(2)), rtol=1e-9)
-    assert integrate_rate(np.array([[-np.inf, 0.0]]), np.array([1.0, 2.0])) == 0
+    rate = np.log(np.array([[1.0], [0.5], [0.25]]))
+    np.testing.assert_allclose(integrate_rate(rate, np.array([1.0, 2.0, 4.0])), np.full((2, 1), np.log(2)), rtol=1e-9)
+    assert integrate_rate(np.array([[-np.inf], [0.0]]), np.array([1.0, 2.0])) == 0
 
 
 def test_region_of_the_sky():
