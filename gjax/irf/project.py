@@ -15,6 +15,7 @@ from gjax.irf.interpolation import scaled
 from gjax.irf.irf_map import map_of
 from gjax.irf.psf_map import PSFMap, RecoPSFMap, rad_areas
 from gjax.maps import MapAxis
+from gjax.maps.coord import lonlat_deg
 
 __all__ = [
     "interpolation_matrix",
@@ -83,8 +84,8 @@ def pixel_offsets(geom: Any, pointing: Any) -> np.ndarray:
     array([[0.5]])
     """
     position = pointing.get_icrs() if hasattr(pointing, "get_icrs") else pointing
-    there = position.transform_to(geom.frame).spherical
-    return offset_on_sphere(*sky_coordinates(geom), there.lon.deg, there.lat.deg)
+    frame = geom.center_skydir.frame
+    return offset_on_sphere(*sky_coordinates(geom), *lonlat_deg(position, frame))
 
 
 def project_on_offsets(irf: Any, offset: np.ndarray, **coords: np.ndarray) -> np.ndarray:

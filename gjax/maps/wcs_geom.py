@@ -380,15 +380,11 @@ class WcsGeom(AbstractGeom):
 
     def separation(self, center: SkyCoord) -> u.Quantity:
         """Angular distance of all pixels from a position (lat, lon)."""
-        from astropy.coordinates import angular_separation
-
-        lon0, lat0 = lonlat_deg(center, self._celestial_frame)
-        lon, lat = self._sky.lonlat
-        radian = np.pi / 180
-        separation = angular_separation(
-            lon * radian, lat * radian, np.squeeze(lon0) * radian, np.squeeze(lat0) * radian
-        )
-        return u.Quantity(separation / radian, "deg", copy=False)
+        lon, lat = (np.radians(np.squeeze(value)) for value in lonlat_deg(center, self._celestial_frame))
+        x, y, z = self._sky.directions
+        x_0, y_0, z_0 = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+        across = np.sqrt((y * z_0 - z * y_0) ** 2 + (z * x_0 - x * z_0) ** 2 + (x * y_0 - y * x_0) ** 2)
+        return u.Quantity(np.degrees(np.arctan2(across, x * x_0 + y * y_0 + z * z_0)), "deg", copy=False)
 
     # ---- areas and masks ----
 
