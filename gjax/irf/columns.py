@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from gjax.errors import DataFormatError, UnitError
-from gjax.fits import native
+from gjax.fits import native, table_columns
 
 __all__ = ["Columns", "columns_from_hdu", "columns_from_table", "parse_unit", "unit_matches"]
 
@@ -93,7 +93,7 @@ def unit_matches(unit: u.UnitBase, expected: str) -> bool:
     >>> unit_matches(u.Unit("arcmin"), "deg"), unit_matches(u.Unit("TeV"), "|sr-1")
     (True, False)
     """
-    return any(unit.is_equivalent(choice) for choice in expected.split("|"))
+    return any(unit.is_equivalent(parse_unit(choice)) for choice in expected.split("|"))
 
 
 def columns_from_hdu(hdu: Any, path: str = "") -> Columns:
@@ -108,15 +108,16 @@ def columns_from_hdu(hdu: Any, path: str = "") -> Columns:
     if not isinstance(hdu, fits.BinTableHDU):
         raise DataFormatError(f"{source}: expected a binary table with a response, got {type(hdu).__name__}")
     try:
-        row = hdu.data
-        if len(row) != 1:
-            raise DataFormatError(f"{source}: a response table has one row, this one has {len(row)}")
-        values = {column.name: native(np.array(row[column.name][0])) for column in hdu.columns}
+        if hdu.header["NAXIS2"] != 1:
+            number = hdu.header["NAXIS2"]
+            raise DataFormatError(f"{source}: a response table has one row, this one has {number}")
+        columns = table_columns(hdu)
+        values = {name: native(np.array(rows[0])) for name, (rows, _) in columns.items()}
     except DataFormatError:
         raise
     except (OSError, EOFError, TypeError, ValueError, IndexError, KeyError) as error:
         raise DataFormatError(f"{source}: cannot read the table; is the file truncated? ({error})") from error
-    units = {column.name: column.unit for column in hdu.columns}
+    units = {name: unit for name, (_, unit) in columns.items()}
     return Columns(values, units, clean_header(hdu.header), source)
 
 

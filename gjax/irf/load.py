@@ -49,7 +49,6 @@ def get_hdu_class(hdu: Any, path: str | os.PathLike[str] = "") -> str | None:
     DataFormatError
         If HDUCLAS4 names an unknown class.
     """
-    columns = set(getattr(getattr(hdu, "columns", None), "names", None) or ())
     kind = str(hdu.header.get("HDUCLAS4", "")).strip().lower()
     if kind and str(hdu.header.get("HDUCLAS1", "")).strip().upper() == "RESPONSE":
         clas2 = str(hdu.header.get("HDUCLAS2", "")).strip().lower()
@@ -60,6 +59,7 @@ def get_hdu_class(hdu: Any, path: str | os.PathLike[str] = "") -> str | None:
             f"{path}: HDU {hdu.name!r}: unknown response HDUCLAS2={clas2.upper()!r}, HDUCLAS4={kind.upper()!r}; "
             f"known are {', '.join(name.upper() for name in IRF_CLASSES)}"
         )
+    columns = set(getattr(getattr(hdu, "columns", None), "names", None) or ())
     if columns & {"BKG", "BGD"}:
         return "bkg_3d" if "DETX_LO" in columns else "bkg_2d"
     for name, cls in IRF_CLASSES.items():

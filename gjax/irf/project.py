@@ -84,8 +84,8 @@ def pixel_offsets(geom: Any, pointing: Any) -> np.ndarray:
     array([[0.5]])
     """
     position = pointing.get_icrs() if hasattr(pointing, "get_icrs") else pointing
-    frame = geom.center_skydir.frame
-    return offset_on_sphere(*sky_coordinates(geom), *lonlat_deg(position, frame))
+    there = (float(np.squeeze(angle)) for angle in lonlat_deg(position, geom.center_skydir.frame))
+    return offset_on_sphere(*sky_coordinates(geom), *there)
 
 
 def project_on_offsets(irf: Any, offset: np.ndarray, **coords: np.ndarray) -> np.ndarray:

@@ -195,7 +195,8 @@ class Map:
     @property
     def is_bool(self) -> bool:
         """Whether the map is a mask."""
-        return (self._dtype if self.is_blank else self._data.dtype) == bool
+        dtype = self._dtype if self.is_blank else self._data.dtype
+        return bool(dtype.kind == "b")
 
     @property
     def is_mask(self) -> bool:

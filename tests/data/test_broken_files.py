@@ -1,10 +1,12 @@
 """Damaged files: every error names the observation, the file and what is wrong."""
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 from gjax.data import DataStore, EventList, Observation
 from gjax.errors import DataFormatError, MissingDataError, UnitError
-from gjax.fits import load_fits, open_fits, read_table
+from gjax.fits import load_fits, open_fits, read_table, table_columns
 
 
 @pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
@@ -140,3 +142,41 @@ def test_tables_read_as_they_are(make, tmp_path):
 def test_observation_read_of_a_missing_file(tmp_path):
     with pytest.raises(MissingDataError, match=r"none.fits: no such file"):
         Observation.read(tmp_path / "none.fits")
+
+
+NUMBERS = [
+    fits.Column("A", "K", array=np.arange(3)),
+    fits.Column("B", "B", array=np.arange(3, dtype="u1")),
+    fits.Column("C", "6E", unit="TeV", dim="(3,2)", array=np.arange(18.0).reshape(3, 2, 3)),
+    fits.Column("D", "4D", array=np.ones((3, 4))),
+]
+OTHERS = {
+    "text": fits.Column("T", "5A", array=["a", "b", "c"]),
+    "bool": fits.Column("T", "L", array=[True, False, True]),
+    "unsigned": fits.Column("T", "I", bzero=32768, array=np.arange(3, dtype="u2")),
+    "null": fits.Column("T", "J", null=-1, array=[1, -1, 2]),
+}
+
+
+@pytest.mark.parametrize("other", ["", *OTHERS])
+@pytest.mark.parametrize("rows", [3, 0])
+def test_columns_are_those_of_astropy(tmp_path, other, rows):
+    columns = [*NUMBERS, OTHERS[other]] if other else NUMBERS
+    table = fits.BinTableHDU.from_columns(columns)
+    table.data = table.data[:rows]
+    table.writeto(tmp_path / "t.fits")
+    with open_fits(tmp_path / "t.fits") as hdus:
+        found = table_columns(hdus[1])
+        data = hdus[1].data
+        assert list(found) == data.names
+        for name, (values, unit) in found.items():
+            assert values.dtype == data[name].dtype
+            np.testing.assert_array_equal(values, data[name])
+            assert unit == hdus[1].columns[name].unit
+
+
+def test_columns_that_were_changed_in_memory(tmp_path):
+    fits.BinTableHDU.from_columns(NUMBERS).writeto(tmp_path / "t.fits")
+    with open_fits(tmp_path / "t.fits") as hdus:
+        hdus[1].data["A"] += 1
+        np.testing.assert_array_equal(table_columns(hdus[1])["A"][0], [1, 2, 3])
