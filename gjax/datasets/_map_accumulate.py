@@ -38,8 +38,8 @@ class ResponseSum:
     def __init__(self, response: Any, field: str, name: str, geom: Any, weights: str) -> None:
         self.response, self.field, self.weights = response, field, weights
         irf, exposure = self.parts(response, name)
-        self.exposure = np.array(exposure.data, dtype=float)
-        self.weighted = np.nan_to_num(irf.data) * self.exposure
+        self.exposure = _sum_of(exposure)
+        self.weighted = _sum_of(irf) if irf.is_blank else np.nan_to_num(irf.data) * self.exposure
         self.n_pixels: np.ndarray | None = None
         if weights == "fraction" and not getattr(geom, "is_region", False) and not same_sky(geom, irf.geom):
             self.n_pixels = pixel_sums(np.ones((1, *geom.data_shape[-2:])), geom, irf.geom)[0]
@@ -79,9 +79,10 @@ class ResponseSum:
             per_bin, image = self._safe_parts(mask, irf.geom, inner, outer)
         # Array order (energy_true, energy or migra or rad, lat, lon).
         factor = weights * (per_bin if "energy" in irf.geom.axes.names else image) * irf.unit.to(own.unit)
-        values = irf.data[outer]
-        terms = (values if np.isfinite(values).all() else np.nan_to_num(values)) * factor
-        self.weighted[inner] += terms
+        factor = np.broadcast_to(factor, (len(weights), *factor.shape[1:]))
+        # One energy at a time, so that products stay in the processor's cache.
+        for total, values, one in zip(self.weighted[inner], irf.data[outer], factor):
+            total += (values if np.isfinite(values).all() else np.nan_to_num(values)) * one
         self.exposure[inner] += weights * image
 
     def _safe_parts(self, mask: Any, coarse: Any, inner: Any, outer: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -103,10 +104,11 @@ class ResponseSum:
         return parts[:-1], image
 
     def result(self) -> Any:
-        """The averaged response, 0 where there is no exposure."""
+        """The averaged response, 0 where there is no exposure; it takes the place of the sum."""
         irf, exposure = self.parts(self.response, "")
-        total = np.broadcast_to(self.exposure, self.weighted.shape)
-        data = np.divide(self.weighted, total, out=np.zeros_like(self.weighted), where=total > 0)
+        positive = np.broadcast_to(self.exposure > 0, self.weighted.shape)
+        data = np.divide(self.weighted, self.exposure, out=self.weighted, where=positive)
+        data[~positive] = 0.0
         return type(self.response)(irf.copy(data=data), exposure.copy(data=self.exposure))
 
 
@@ -120,7 +122,7 @@ class Stack:
         fields = ("counts", "exposure") if self.on_off else ("counts", "background", "exposure")
         for field in fields:
             if getattr(target, field) is not None:
-                self.sums[field] = np.array(getattr(target, field).data, dtype=float)
+                self.sums[field] = _sum_of(getattr(target, field))
         self.masks = {
             field: np.array(getattr(target, field).data)
             for field in ("mask_safe", "mask_fit")
@@ -265,6 +267,11 @@ class Stack:
         else:
             fallback = self.sums["acceptance_off"]
         return np.divide(on * off, background, out=fallback.copy(), where=(off > 0) & (background > 0))
+
+
+def _sum_of(given: Any) -> np.ndarray:
+    """Start of a running sum: the values of a map."""
+    return np.zeros(given.geom.data_shape) if given.is_blank else np.array(given.data, dtype=float)
 
 
 FIELDS = ("counts", "background", "counts_off", "acceptance", "acceptance_off")

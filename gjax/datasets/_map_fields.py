@@ -54,15 +54,18 @@ def same_sky(first: Any, second: Any, *, shift: bool = False) -> bool:
         return getattr(first, "is_region", False) == getattr(second, "is_region", False)
     if not hasattr(first, "wcs") or not hasattr(second, "wcs"):
         return type(first) is type(second) and first.data_shape[-1] == second.data_shape[-1]
-    one, two = first.wcs.wcs, second.wcs.wcs
-    same = list(one.ctype) == list(two.ctype) and np.allclose(one.crval, two.crval, rtol=0, atol=1e-6)
-    same = same and np.allclose(first.wcs.pixel_scale_matrix, second.wcs.pixel_scale_matrix, rtol=1e-6, atol=1e-12)
-    if not same:
+    if not shift and first.data_shape[-2:] != second.data_shape[-2:]:
         return False
-    offset = np.asarray(one.crpix) - np.asarray(two.crpix)
-    if shift:
-        return bool(np.allclose(offset, np.round(offset), rtol=0, atol=1e-3))
-    return bool(np.allclose(offset, 0, rtol=0, atol=1e-3)) and first.data_shape[-2:] == second.data_shape[-2:]
+    if first.wcs is second.wcs:
+        return True
+    one, two = first.wcs.wcs, second.wcs.wcs
+    if list(one.ctype) != list(two.ctype) or not np.all(np.abs(one.crval - two.crval) <= 1e-6):
+        return False
+    offset = one.crpix - two.crpix
+    if not np.all(np.abs(offset - np.round(offset) if shift else offset) <= 1e-3):
+        return False
+    scales, other = first.wcs.pixel_scale_matrix, second.wcs.pixel_scale_matrix
+    return bool(np.all(np.abs(scales - other) <= 1e-12 + 1e-6 * np.abs(other)))
 
 
 def any_energy(mask: Any) -> np.ndarray:

@@ -43,7 +43,11 @@ def pixel_sums(values: np.ndarray, geom: Any, coarse: Any) -> np.ndarray:
         inside = (column >= 0) & (column < n_x) & (row >= 0) & (row < n_y)
     flat = np.where(inside, row * n_x + column, n_x * n_y).astype(int).ravel()
     planes = values.reshape(-1, flat.size)
-    sums = [np.bincount(flat, weights=plane, minlength=n_x * n_y + 1)[:-1] for plane in planes]
+    sums: list[np.ndarray] = []
+    for i, plane in enumerate(planes):
+        # Masks are mostly the same at neighbouring energies.
+        is_known = i > 0 and np.array_equal(plane, planes[i - 1])
+        sums.append(sums[-1] if is_known else np.bincount(flat, weights=plane, minlength=n_x * n_y + 1)[:-1])
     return np.array(sums).reshape(*values.shape[:-2], n_y, n_x)
 
 
