@@ -12,6 +12,7 @@ from gjax.datasets._map_fields import RECO_FIELDS, any_energy, as_map_mask, refe
 from gjax.datasets._map_weights import pixel_sums
 from gjax.datasets._stacking import stack_acceptance
 from gjax.maps import MapAxis
+from gjax.maps.cutouts import cutouts
 
 __all__ = ["cutout", "downsample", "pad", "resample_energy_axis", "slice_by_idx"]
 
@@ -28,9 +29,7 @@ def cutout(dataset: Any, position: Any, width: Any, mode: str = "trim", name: st
     """Return the part around a position; see `gjax.datasets.MapDataset.cutout`."""
     width = u.Quantity(width, "deg") if not isinstance(width, str) else u.Quantity(width)
     maps = _reco_maps(dataset) | ({} if dataset.exposure is None else {"exposure": dataset.exposure})
-    changes: dict[str, Any] = {
-        field: value.cutout(position=position, width=width, mode=mode) for field, value in maps.items()
-    }
+    changes: dict[str, Any] = dict(zip(maps, cutouts(maps.values(), position, width, mode)))
     if mode == "partial" and "mask_safe" not in changes:
         # Pixels outside of the map hold no data.
         mask = as_map_mask(np.ones(dataset.data_shape, bool), reference_map(dataset), "mask_safe", dataset.name)

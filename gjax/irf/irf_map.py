@@ -12,6 +12,7 @@ import numpy as np
 from gjax.irf.fov import offset_on_sphere, sky_coordinates
 from gjax.irf.positions import aligned_slices, position_weights, region_pixels
 from gjax.maps import Map, RegionGeom, RegionNDMap
+from gjax.maps.cutouts import cutouts
 
 __all__ = ["AbstractReducedResponse", "image_geom", "map_of", "stack_weighted"]
 
@@ -337,10 +338,9 @@ class AbstractReducedResponse:
         scales = u.Quantity(self.geom.pixel_scales).to_value("deg")
         widths = np.broadcast_to(u.Quantity(width).to_value("deg"), (2,))
         wide = np.maximum(widths, min_npix * scales) * u.deg
-        parts = [
-            one if one is None else one.cutout(position, wide, mode=mode) for one in (self.irf_map, self.exposure_map)
-        ]
-        return self._with(*parts)
+        maps = [self.irf_map] if self.exposure_map is None else [self.irf_map, self.exposure_map]
+        irf, *exposure = cutouts(maps, position, wide, mode)
+        return self._with(irf, exposure[0] if exposure else None)
 
     def slice_by_idx(self, slices: dict[str, Any]) -> Self:
         """Return the bins selected by slices, by axis name; axes that the response does not have are ignored."""

@@ -233,6 +233,16 @@ class WcsNDMap(AbstractPixelMap):
         """
         return self._part(self._geom.cutout(position, width, mode, odd_npix, min_npix))
 
+    def part_on(self, image: WcsGeom) -> WcsNDMap:
+        """Return the part of the map on an image with the same pixels, such as a cutout of its geometry.
+
+        Parameters
+        ----------
+        image
+            Image, without other axes.
+        """
+        return self._part(image.to_cube(list(self._geom.axes)))
+
     def _part(self, geom: WcsGeom) -> WcsNDMap:
         if self.is_blank:
             return WcsNDMap(geom, unit=self._unit, meta=self.meta, dtype=self._dtype)
