@@ -221,4 +221,4 @@ class FoVBackgroundMaker:
 
 def _sums(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Sums over pixels (energy)."""
-    return np.where(mask, values, 0.0).reshape(values.shape[0], -1).sum(axis=1)
+    return np.array([np.where(one, plane, 0.0).ravel().sum() for plane, one in zip(values, mask)])
