@@ -254,6 +254,8 @@ def cube_bins(
     order
         How many derivatives are right: fewer cost less. None for all.
     """
+    # energies come in fours; where sources are drawn, in those beyond there is nothing
+    flux = jnp.concatenate([flux, jnp.zeros(fold.response.shape[1] - len(flux), flux.dtype)])
     moving, constant = eqx.partition(spatial, changes)
     form, unravel = ravel_pytree((moving, width))
     constant = jax.lax.stop_gradient(constant)

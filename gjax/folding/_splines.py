@@ -50,9 +50,9 @@ def _sum(terms: Iterable[Array]) -> Array:
 
 
 def _gathered(cell: Array, t: Array, table: Array, scale: Array, *, orders: tuple[int, ...]) -> list[Array]:
-    near = [table[cell + k] * scale for k in range(4)]
+    near = [table[cell + k] for k in range(4)]
     fours = (cubics(t, order) for order in orders)
-    return [_sum(four[:, k, jnp.newaxis] * near[k] for k in range(4)) for four in fours]
+    return [_sum(four[:, k, jnp.newaxis] * near[k] for k in range(4)) * scale for four in fours]
 
 
 def _loop(cell: Array, t: Array, table: Array, scale: Array, *, orders: tuple[int, ...]) -> tuple[Array, ...]:
@@ -61,10 +61,10 @@ def _loop(cell: Array, t: Array, table: Array, scale: Array, *, orders: tuple[in
 
     def body(i: Array, out: tuple[Array, ...]) -> tuple[Array, ...]:
         near = jax.lax.dynamic_slice(table, (entry(cell, i), none), (4, columns))
-        near = near * jax.lax.dynamic_slice(scale, (i, none), (1, columns))
+        by = jax.lax.dynamic_slice(scale, (i, none), (1, columns))[0]
         # term by term: compilers may hand a sum to a library, which they cannot call in a loop
         fours = (cubics(entry(t, i), order) for order in orders)
-        rows = (_sum(four[k] * near[k] for k in range(4)) for four in fours)
+        rows = (_sum(four[k] * near[k] for k in range(4)) * by for four in fours)
         # an innermost loop of length one: see `_loops`
         blocks = (row.reshape(1, columns, 1) for row in rows)
         return tuple(jax.lax.dynamic_update_slice(a, block, (i, none, none)) for a, block in zip(out, blocks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -44,14 +44,14 @@ def _nuisances(instruments: Instruments | None, size: int, place: np.ndarray) ->
     return [frozenset(own) for own in out]
 
 
-def _colours(parts: Iterable[frozenset[int]], size: int) -> np.ndarray:
-    """Give entries that share a part different colours, greedily."""
+def _colours(parts: Iterable[frozenset[int]], first: Iterable[int], size: int) -> np.ndarray:
+    """Give entries that share a part different colours, greedily: the lowest to those that come first."""
     neighbours: list[set[int]] = [set() for _ in range(size)]
     for part in set(parts):
         for entry in part:
             neighbours[entry] |= part
     colour = np.full(size, -1)
-    for entry in range(size):
+    for entry in dict.fromkeys([*first, *range(size)]):
         taken = {colour[other] for other in neighbours[entry]}
         colour[entry] = next(c for c in range(size + 1) if c not in taken) if neighbours[entry] else 0
     return colour
@@ -122,6 +122,67 @@ def _layout(acts_on: Sequence[set[tuple[int, int]]], sizes: Sequence[int], k: in
     return _Layout([g + size for size in most], padded, local, index)
 
 
+class _Parts(NamedTuple):
+    """The entries of the free vector that each part of the prediction depends on.
+
+    Parameters
+    ----------
+    sources
+        Per group, bucket, source and dataset.
+    backgrounds
+        Per bucket and dataset; None without a background.
+    templates
+        Per bucket, group and pair.
+    """
+
+    sources: list[list[list[list[frozenset[int]]]]]
+    backgrounds: list[list[frozenset[int]] | None]
+    templates: list[list[list[frozenset[int]]]]
+
+    def low(self) -> list[frozenset[int]]:
+        """Return what backgrounds and templates depend on."""
+        found = [part for rows in self.backgrounds if rows is not None for part in rows]
+        return found + [part for groups in self.templates for rows in groups for part in rows]
+
+    def all(self) -> list[frozenset[int]]:
+        """Return what all parts depend on."""
+        return [part for group in self.sources for bucket in group for row in bucket for part in row] + self.low()
+
+
+def _parts(
+    groups: Sequence[SourceGroup],
+    backgrounds: Sequence[BackgroundGroup | None],
+    templates: Sequence[Sequence[TemplateGroup]],
+    instruments: Sequence[Instruments] | None,
+    sizes: Sequence[int],
+    place: np.ndarray,
+) -> _Parts:
+    """Return what the parts of the prediction depend on; ``place`` has the entry of each parameter, or -1."""
+    shared = [_nuisances(instruments[b] if instruments else None, size, place) for b, size in enumerate(sizes)]
+    sources = []
+    for group in groups:
+        rows = len(np.asarray(group.applies[0]))
+        own = _entries((group.skeleton, group.spatial), rows, place)
+        by_time = temporal_entries(group.temporal, rows, sizes, lambda tree, n: _entries(tree, n, place))
+        sources.append(
+            [
+                [
+                    [one | extra | more if on else _NONE for on, extra, more in zip(acts, shared[b], row)]
+                    for one, acts, row in zip(own, applies, by_time[b])
+                ]
+                for b, applies in enumerate(np.asarray(applies) > 0 for applies in group.applies)
+            ]
+        )
+    behind = [
+        None
+        if group is None
+        else _entries((group.skeleton, group.shape and (group.shape.gradients, group.shape.spatial)), size, place)
+        for group, size in zip(backgrounds, sizes)
+    ]
+    above = [[_entries(group.skeleton, len(group.dataset), place) for group in found] for found in templates]
+    return _Parts(sources, behind, above)
+
+
 def colour_columns(
     groups: Sequence[SourceGroup],
     backgrounds: Sequence[BackgroundGroup | None],
@@ -154,39 +215,24 @@ def colour_columns(
     place = np.full(n, -1)
     used = index < n
     place[index[used]] = np.flatnonzero(used)
-    shared = [_nuisances(instruments[b] if instruments else None, size, place) for b, size in enumerate(sizes)]
-    sources = []
-    for group in groups:
-        rows = len(np.asarray(group.applies[0]))
-        own = _entries((group.skeleton, group.spatial), rows, place)
-        by_time = temporal_entries(group.temporal, rows, sizes, lambda tree, n: _entries(tree, n, place))
-        sources.append(
-            [
-                [
-                    [one | extra | more if on else _NONE for on, extra, more in zip(acts, shared[b], row)]
-                    for one, acts, row in zip(own, applies, by_time[b])
-                ]
-                for b, applies in enumerate(np.asarray(applies) > 0 for applies in group.applies)
-            ]
-        )
-    behind = [
-        None
-        if group is None
-        else _entries((group.skeleton, group.shape and (group.shape.gradients, group.shape.spatial)), size, place)
-        for group, size in zip(backgrounds, sizes)
-    ]
-    above = [[_entries(group.skeleton, len(group.dataset), place) for group in found] for found in templates]
-    parts = [part for group in sources for bucket in group for row in bucket for part in row]
-    parts += [part for rows in behind if rows is not None for part in rows]
-    parts += [part for found in above for rows in found for part in rows]
-    colour = _colours(parts, k)
-    number = min(ladder(max((len(part) for part in parts), default=1)), k)
-    number = max(number, int(colour.max()) + 1)
+    parts = groups, backgrounds, templates, instruments, sizes
+    free, every = _parts(*parts, place), _parts(*parts, np.arange(n))
+    colour = _colours(free.all(), sorted(set().union(*free.low())), k)
+
+    def enough(free: Sequence[frozenset[int]], every: Sequence[frozenset[int]], most: int) -> int:
+        # as many as there are parameters, free or not, so that to free one is no other program
+        highest = max((int(colour[entry]) + 1 for part in free for entry in part), default=0)
+        return max(min(max(map(len, every), default=0), most), highest)
+
+    most = max((len(part) for part in free.all()), default=1)
+    number = max(enough(free.all(), every.all(), min(ladder(most), k)), 1)
     layout = _Layout([k] * len(sizes))
     if not is_dense:
-        layout = _layout(_datasets_of(sources, behind, above, templates, k), sizes, k)
+        layout = _layout(_datasets_of(*free, templates, k), sizes, k)
 
-    def places(rows: Any, shape: tuple[int, ...], bucket: int, dataset: Callable[[tuple[int, ...]], int]) -> Any:
+    def places(
+        rows: Any, shape: tuple[int, ...], number: int, bucket: int, dataset: Callable[[tuple[int, ...]], int]
+    ) -> Any:
         out = np.zeros((*shape, number, layout.widths[bucket]))
         for position in np.ndindex(*shape):
             part = rows
@@ -196,23 +242,26 @@ def colour_columns(
                 out[(*position, colour[entry], layout.column(entry, bucket, dataset(position)))] = 1.0
         return out
 
-    def of_templates(rows: Any, bucket: int, group: TemplateGroup) -> Any:
+    def of_background(bucket: int, rows: Any, every: Any) -> Any:
+        return (
+            None if rows is None else places(rows, (len(rows),), enough(rows, every, number), bucket, lambda at: at[0])
+        )
+
+    def of_templates(bucket: int, rows: Any, every: Any, group: TemplateGroup) -> Any:
         datasets = np.asarray(group.dataset)
-        return places(rows, (len(rows),), bucket, lambda position: int(datasets[position[0]]))
+        return places(rows, (len(rows),), enough(rows, every, number), bucket, lambda at: int(datasets[at[0]]))
 
     directions: Any = (colour == np.arange(number)[:, np.newaxis]).astype(float)
     return Columns(
         directions,
         tuple(
-            tuple(places(rows, (len(rows), sizes[b]), b, lambda at: at[1]) for b, rows in enumerate(group))
-            for group in sources
+            tuple(places(rows, (len(rows), sizes[b]), number, b, lambda at: at[1]) for b, rows in enumerate(group))
+            for group in free.sources
         ),
+        tuple(map(of_background, range(len(sizes)), free.backgrounds, every.backgrounds)),
         tuple(
-            None if rows is None else places(rows, (len(rows),), b, lambda at: at[0]) for b, rows in enumerate(behind)
-        ),
-        tuple(
-            tuple(of_templates(rows, b, group) for rows, group in zip(found, templates[b]))
-            for b, found in enumerate(above)
+            tuple(of_templates(b, *each) for each in zip(free.templates[b], every.templates[b], templates[b]))
+            for b in range(len(sizes))
         ),
         layout.shared,
         layout.local,

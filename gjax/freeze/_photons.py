@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gjax.folding import CubeFold, FixedFold
+from gjax.folding import CubeFold, FixedFold, GridShape, PointShape
 from gjax.freeze._cubes import CubeArrays, CubeBins
 
 __all__ = ["Cutout", "exposure_maps", "fixed_fold", "fold_places", "photon_fields", "stack_fixed", "stack_folds"]
@@ -198,8 +198,30 @@ def photon_fields(cut: Cutout) -> dict[str, np.ndarray]:
 
 def _grown(array: np.ndarray, size: int, axis: int = 0) -> np.ndarray:
     """Return an array padded with zeros to a length along an axis."""
-    room = [(0, size - array.shape[axis] if i == axis else 0) for i in range(array.ndim)]
+    room = [(0, size - array.shape[axis] if i == axis % array.ndim else 0) for i in range(array.ndim)]
     return np.pad(array, room)
+
+
+def _in_fours(size: int) -> int:
+    """Return the next multiple of four, which is how many numbers processors multiply at once."""
+    return max(-(-size // 4), 1) * 4
+
+
+def _of_energies(shape: Any, size: int) -> Any:
+    """Return the shape of a symmetric source with zeros for true energies beyond those that there are.
+
+    Parameters
+    ----------
+    shape
+        `PointShape` or `RadialShape`, on the host.
+    size
+        Number of true energies.
+    """
+    axis = -1 if isinstance(shape, PointShape) else -2
+    corners = shape.corners
+    if corners is not None:
+        corners = dataclasses.replace(corners, psf=_grown(corners.psf, size, axis))
+    return dataclasses.replace(shape, psf=_grown(shape.psf, size, axis), corners=corners)
 
 
 def fold_places(reached: np.ndarray, bins: CubeBins, size: int, n_bins: int) -> np.ndarray:
@@ -255,22 +277,24 @@ def stack_folds(shapes: list[list[Any]], cuts: list[list[Cutout]], ladder: Any, 
     fields = [[photon_fields(cut) for cut in row] for row in cuts]
     flat = [one for row in fields for one in row]
     reached = ladder(max(len(one["pixel"]) for one in flat) or 1)
-    # in fours, which is how many numbers processors add at once
-    maps = -(-max(one["weights"].shape[1] for one in flat) // 4) * 4 or 4
+    maps = _in_fours(max(one["weights"].shape[1] for one in flat))
     # events that are drawn at their own places are pixels without weight
     pixels = max(len(one["weights"]) for one in flat)
     if hasattr(shapes[0][0], "vectors"):
         pixels = len(shapes[0][0].vectors)
     is_reco = cuts[0][0].psf_is_reco
+    energies = flat[0]["response"].shape[1]
+    if not is_reco and not isinstance(shapes[0][0], GridShape):
+        energies = _in_fours(energies)
+        shapes = [[_of_energies(shape, energies) for shape in row] for row in shapes]
 
     def padded(one: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        photons = _grown(one["photons"], maps, axis=1) if is_reco else one["photons"]
         return {
             "weights": _grown(_grown(one["weights"], maps, axis=1), pixels),
-            "response": _grown(one["response"], maps),
+            "response": _grown(_grown(one["response"], maps), energies, axis=1),
             "pixel": _grown(one["pixel"], reached),
             "energy": _grown(one["energy"], reached),
-            "photons": _grown(photons, reached),
+            "photons": _grown(_grown(one["photons"], maps if is_reco else energies, axis=1), reached),
             "bins": np.zeros(0, np.int32),
         }
 

@@ -3,7 +3,7 @@
 A parameter of one source does not touch the others, and the norm of a background touches one dataset. Parameters that
 share no part get one colour; one directional derivative of the prediction, part by part, then holds the derivatives by
 all parameters of a colour. The number of colours is that of the parameters of the busiest part, however many sources
-and datasets there are.
+and datasets there are. Backgrounds and templates have the lowest colours, and only as many columns as they need.
 
 Where most parameters act on one dataset each, the same is true of matrices: see `Arrow`.
 """
@@ -28,9 +28,10 @@ class Columns(eqx.Module):
         those of the dataset, shape (sources, datasets, colours, q). Without ``local`` that is the place in the free
         vector, and q is k; else the shared parameters come first, then those of the dataset.
     backgrounds
-        The same per bucket, shape (datasets, colours, q); None where the background has no parameters.
+        The same per bucket, shape (datasets, first colours, q), which have as few as the model has parameters; None
+        where the background has none.
     templates
-        The same per bucket and group of templates, shape (pairs, colours, q).
+        The same per bucket and group of templates, shape (pairs, first colours, q).
     shared
         Places in the free vector of the parameters that act on several datasets, shape (g,); k marks none.
     local

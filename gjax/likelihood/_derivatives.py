@@ -10,7 +10,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from gjax.folding import CubeFold
-from gjax.likelihood._problem import Parts, Problem, full_theta, predict_parts, sum_parts
+from gjax.likelihood._problem import (
+    Parts,
+    Problem,
+    full_theta,
+    predict_behind,
+    predict_parts,
+    predict_sources,
+    sum_parts,
+)
 
 __all__ = ["along", "blocks", "is_large", "linearised", "products", "project", "width"]
 
@@ -44,14 +52,14 @@ def blocks(problem: Problem, columns: Parts, number: int) -> tuple[_Block, list[
         places.append(where.transpose(1, 2, 0, 3).reshape(datasets, colours * sources, -1))
     background, acts = columns.backgrounds[number], problem.columns.backgrounds[number]
     if background is not None and acts is not None:
-        found.append(jnp.swapaxes(background, 0, 1))
+        found.append(jnp.swapaxes(background[: acts.shape[1]], 0, 1))
         places.append(acts)
     datasets, bins = problem.buckets[number].mask.shape
     found.append(jnp.zeros((datasets, 0, bins)))
     places.append(jnp.zeros((datasets, 0, width(problem, number))))
     block = _Block(jnp.concatenate(found, axis=1), jnp.concatenate(places, axis=1))
     extra = [
-        (jnp.swapaxes(values, 0, 1), where, group.dataset)
+        (jnp.swapaxes(values[: where.shape[1]], 0, 1), where, group.dataset)
         for values, where, group in zip(
             columns.templates[number], problem.columns.templates[number], problem.templates[number]
         )
@@ -121,7 +129,21 @@ def along(problem: Problem, x: Array, order: int) -> Callable[[Array], Parts]:
 
 def linearised(problem: Problem, x: Array, order: int = 1) -> tuple[tuple[Array, ...], Parts]:
     """Return the prediction per bucket, and the parts of its derivatives along every colour."""
-    size = len(problem.columns.directions)
-    parts, push = jax.linearize(along(problem, x, order), jnp.zeros(size, x.dtype))
     each = jax.lax.map if is_large(problem) else lambda f, v: jax.vmap(f)(v)
-    return sum_parts(problem, parts), each(push, jnp.eye(size, dtype=x.dtype))
+    theta, moved = jax.linearize(lambda x: full_theta(problem, x), x)
+    tangents = jax.vmap(moved)(problem.columns.directions)
+    sources, push = jax.linearize(lambda theta: predict_sources(problem, theta, order), theta)
+    behind, push_behind = jax.linearize(lambda theta: predict_behind(problem, theta), theta)
+    found = each(push_behind, tangents[: _low_colours(problem)])
+    return sum_parts(problem, Parts(sources, *behind)), Parts(each(push, tangents), *found)
+
+
+def _low_colours(problem: Problem) -> int:
+    """Return how many colours the parameters of backgrounds and templates have."""
+    return max(
+        (
+            leaf.shape[-2]
+            for leaf in jax.tree_util.tree_leaves((problem.columns.backgrounds, problem.columns.templates))
+        ),
+        default=0,
+    )

@@ -47,6 +47,7 @@ __all__ = [
     "full_theta",
     "has_priors",
     "predict",
+    "predict_behind",
     "predict_parts",
     "predict_sources",
     "statistic",
@@ -232,9 +233,11 @@ def cube_images(group: SourceGroup, number: int, problem: Problem, theta: Array)
             return flux, None
         model = fill(spatial, theta)
         if widths is None:
-            return flux, jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
-        drawn = jax.vmap(lambda shape, by: source_image(of_width(shape, by), model), in_axes=(axes.shape, 0))
-        return flux, drawn(folds.shape, widths)
+            image = jax.vmap(lambda shape: source_image(shape, model), in_axes=(axes.shape,))(folds.shape)
+        else:
+            drawn = jax.vmap(lambda shape, by: source_image(of_width(shape, by), model), in_axes=(axes.shape, 0))
+            image = drawn(folds.shape, widths)
+        return flux, image if folds.psf_is_reco else image[..., : flux.shape[-1]]
 
     temporal = None if group.temporal is None else group.temporal[number]
     parts = group.skeleton, group.spatial, temporal, group.applies[number], folds
@@ -289,8 +292,12 @@ class Parts(NamedTuple):
 
 def predict_parts(problem: Problem, theta: Array, order: int | None = None) -> Parts:
     """Return the prediction of every source, background and template; see `predict_sources`."""
-    return Parts(
-        predict_sources(problem, theta, order),
+    return Parts(predict_sources(problem, theta, order), *predict_behind(problem, theta))
+
+
+def predict_behind(problem: Problem, theta: Array) -> tuple[tuple[Array | None, ...], tuple[tuple[Array, ...], ...]]:
+    """Return the prediction of every background and template, as in `Parts`."""
+    return (
         tuple(
             cube_background(group, bucket, theta) if isinstance(bucket, CashCubes) else None
             for group, bucket in zip(problem.backgrounds, problem.buckets)

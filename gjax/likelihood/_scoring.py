@@ -176,8 +176,10 @@ def _bent(problem: Problem, second: Parts) -> Array:
         matrix += jnp.einsum("isdj,sdik,sdjl->dkl", group, at, at, precision="highest")
     (values,), (acts,) = second.backgrounds, where.backgrounds
     if values is not None and acts is not None:
-        matrix += jnp.einsum("idj,dik,djl->dkl", values, acts, acts, precision="highest")
+        few = acts.shape[1]
+        matrix += jnp.einsum("idj,dik,djl->dkl", values[:few, :, :few], acts, acts, precision="highest")
     for bend, at, template in zip(second.templates[0], where.templates[0], problem.templates[0]):
+        bend = bend[: at.shape[1], :, : at.shape[1]]
         pair = jnp.einsum("ipj,pik,pjl->pkl", bend, at, at, precision="highest")
         matrix = matrix.at[template.dataset].add(pair)
     return matrix
