@@ -108,14 +108,15 @@ def load_fits(path: str | os.PathLike[str]) -> fits.HDUList:
             hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False)
     except (OSError, EOFError, zlib.error, TypeError, ValueError, IndexError, KeyError) as error:
         raise DataFormatError(f"{path}: not a complete FITS file ({error})") from error
-    end = 0
-    for number, hdu in enumerate(hdus):
-        start = hdu.fileinfo()["datLoc"]
-        end = start + hdu.size
-        if end > len(content):
-            raise DataFormatError(
-                f"{path}: truncated in HDU {hdu.name or number!r}: {len(content) - start} of {hdu.size} bytes are there"
-            )
+    # The others were found behind each other: only the last one can be cut off.
+    last = hdus[-1]
+    start = last.fileinfo()["datLoc"]
+    end = start + last.size
+    if end > len(content):
+        name = last.name or len(hdus) - 1
+        raise DataFormatError(
+            f"{path}: truncated in HDU {name!r}: {len(content) - start} of {last.size} bytes are there"
+        )
     if b"XTENSION" in content[end : end + 5760]:
         raise DataFormatError(f"{path}: truncated in the header of HDU {len(hdus)}")
     return hdus
