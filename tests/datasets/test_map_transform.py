@@ -209,3 +209,27 @@ def test_parts_are_new(make_map, center):
         assert isinstance(part, MapDataset)
         part.counts.data[...] = -1.0
     np.testing.assert_array_equal(dataset.counts.data, counts)
+
+
+class TestChecksOfCopies:
+    """Values that a copy shares with its source were checked: those that changed, or are safe now, are checked."""
+
+    def test_changed_values(self, make_map):
+        dataset = make_map()
+        bad = dataset.background.copy(data=-1.0 - dataset.background.data)
+        with pytest.raises(ValueError, match="background is negative"):
+            dataset.copy(background=bad)
+
+    def test_bins_that_are_safe_now(self, make_map):
+        safe = some_mask()
+        dataset = make_map()
+        data = np.where(safe, dataset.background.data, np.nan)
+        dataset = dataset.copy(background=dataset.background.copy(data=data), mask_safe=safe)
+        assert dataset.copy(mask_safe=safe & some_mask(1)).mask_safe.data.any()
+        for mask in (None, ~safe):
+            with pytest.raises(ValueError, match="background is negative or not finite"):
+                dataset.copy(mask_safe=mask)
+
+    def test_unknown_field(self, make_map):
+        with pytest.raises(TypeError, match="no field colour"):
+            make_map().copy(colour="red")

@@ -1,5 +1,7 @@
 """Image geometries: creation, coordinates, areas, parts, masks, and what they refuse."""
 
+import pickle
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -337,3 +339,38 @@ class TestComparison:
 
     def test_axes_may_be_a_list(self, geom):
         assert isinstance(WcsGeom(geom.wcs, geom.npix, [ENERGY]).axes, MapAxes)
+
+
+class TestSharing:
+    """Coordinates are found once for all geometries of an image, and for most of an image with it."""
+
+    @pytest.mark.parametrize("width", ["1 deg", "4 deg"])
+    @pytest.mark.parametrize("whole_first", [True, False])
+    def test_parts(self, geom, width, whole_first):
+        if whole_first:
+            geom.get_coord()
+            geom.solid_angle()
+            geom.directions()
+        part = geom.cutout(CRAB, width)
+        alone = WcsGeom(part.wcs.deepcopy(), part.npix, part.axes)
+        np.testing.assert_allclose(part.solid_angle(), alone.solid_angle(), rtol=1e-10)
+        np.testing.assert_allclose(part.directions(), alone.directions(), rtol=0, atol=1e-14)
+        for name in ("lon", "lat"):
+            np.testing.assert_allclose(part.get_coord()[name], alone.get_coord()[name], rtol=1e-13)
+            np.testing.assert_allclose(
+                part.get_coord(mode="edges")[name], alone.get_coord(mode="edges")[name], rtol=1e-13
+            )
+
+    def test_axes(self, geom):
+        cube = geom.to_image().to_cube([ENERGY, MapAxis([0, 1], name="rad", unit="deg")])
+        assert cube.directions() is geom.directions()
+        assert cube.solid_angle() is geom.solid_angle()
+
+    def test_copies_stand_alone(self, geom):
+        part = pickle.loads(pickle.dumps(geom.cutout(CRAB, "4 deg")))
+        np.testing.assert_allclose(part.directions(), geom.cutout(CRAB, "4 deg").directions(), rtol=0, atol=1e-14)
+
+
+def test_separation(geom):
+    separation = geom.separation(CRAB.galactic)
+    np.testing.assert_allclose(separation, geom.get_coord().skycoord.separation(CRAB)[0], rtol=1e-10)

@@ -451,6 +451,34 @@ class TestSample:
             (cube * 0).sample_coord(3)
 
 
+class TestBlank:
+    """Maps without data hold none until they are asked for."""
+
+    @pytest.mark.parametrize("dtype", ["float64", "bool"])
+    def test_parts_and_copies(self, cube, dtype):
+        blank = WcsNDMap(cube.geom, unit="s", meta={"a": 1}, dtype=dtype)
+        for one in (blank.copy(), blank.cutout(CENTER, 0.5), blank.crop(1)):
+            assert one.is_blank
+            assert one.meta == {"a": 1}
+            assert one.unit == "s"
+            assert one.data.dtype == dtype
+            assert not one.data.any()
+            assert not one.is_blank
+        assert blank.is_blank
+
+    def test_what_was_written_is_kept(self, cube):
+        filled = WcsNDMap(cube.geom)
+        filled.data[0, 5, 5] = 2.0
+        assert filled.copy().data.sum() == 2
+        assert filled.crop(1).data.sum() == 2
+
+    def test_filling_leaves_it_blank(self, cube):
+        blank = WcsNDMap(cube.geom)
+        assert blank.fill_by_coord({"skycoord": CENTER, "energy": 2 * u.TeV}).data.sum() == 1
+        assert blank.is_blank
+        assert not cube.is_blank
+
+
 def test_text(cube):
     assert "WcsNDMap(float64 cm2" in repr(cube)
     assert "<pre>" in cube._repr_html_()
