@@ -87,12 +87,16 @@ def repeated(function: Callable[..., Any]) -> Callable[..., Any]:
         Of a problem and a free vector.
     """
 
-    def turn(problem: Any, x: jax.Array) -> jax.Array:
-        # all that was found has a part in where the next is
-        sums = (jnp.sum(leaf) for leaf in jax.tree_util.tree_leaves(function(problem, x)))
-        return x * (1 + 1e-300 * jnp.tanh(sum(sums, start=jnp.zeros(()))))
+    def many(problem: Any, x: jax.Array) -> Any:
+        def turn(_: Any, state: Any) -> Any:
+            x, found = state
+            # all that was found has a part in where the next is
+            some = sum((leaf.ravel()[0] for leaf in jax.tree_util.tree_leaves(found)), start=jnp.zeros(()))
+            return x * (1 + 1e-300 * jnp.tanh(some)), function(problem, x)
 
-    return lambda problem, x: jax.lax.fori_loop(0, _TURNS, lambda _, x: turn(problem, x), x)
+        return jax.lax.fori_loop(1, _TURNS, turn, (x, function(problem, x)))
+
+    return many
 
 
 def machine() -> tuple[float, float]:

@@ -121,17 +121,23 @@ def is_large(problem: Problem) -> bool:
     return len(problem.columns.directions) * sum(fold.weights.size + fold.photons.size for fold in folds) > 25_000_000
 
 
+def _theta_along(problem: Problem, x: Array) -> Callable[[Array], Array]:
+    """Return the values of all parameters as a function of steps along the colours."""
+    return lambda step: full_theta(problem, x + step @ problem.columns.directions)
+
+
 def along(problem: Problem, x: Array, order: int) -> Callable[[Array], Parts]:
     """Return the prediction part by part as a function of steps along the colours."""
-    directions = problem.columns.directions
-    return lambda step: predict_parts(problem, full_theta(problem, x + step @ directions), order)
+    theta = _theta_along(problem, x)
+    return lambda step: predict_parts(problem, theta(step), order)
 
 
 def linearised(problem: Problem, x: Array, order: int = 1) -> tuple[tuple[Array, ...], Parts]:
-    """Return the prediction per bucket, and the parts of its derivatives along every colour."""
+    """Return the prediction per bucket, and the parts of its derivatives along every colour that they may have."""
+    size = len(problem.columns.directions)
     each = jax.lax.map if is_large(problem) else lambda f, v: jax.vmap(f)(v)
-    theta, moved = jax.linearize(lambda x: full_theta(problem, x), x)
-    tangents = jax.vmap(moved)(problem.columns.directions)
+    theta, moved = jax.linearize(_theta_along(problem, x), jnp.zeros(size, x.dtype))
+    tangents = jax.vmap(moved)(jnp.eye(size, dtype=x.dtype))
     sources, push = jax.linearize(lambda theta: predict_sources(problem, theta, order), theta)
     behind, push_behind = jax.linearize(lambda theta: predict_behind(problem, theta), theta)
     found = each(push_behind, tangents[: _low_colours(problem)])
@@ -140,10 +146,5 @@ def linearised(problem: Problem, x: Array, order: int = 1) -> tuple[tuple[Array,
 
 def _low_colours(problem: Problem) -> int:
     """Return how many colours the parameters of backgrounds and templates have."""
-    return max(
-        (
-            leaf.shape[-2]
-            for leaf in jax.tree_util.tree_leaves((problem.columns.backgrounds, problem.columns.templates))
-        ),
-        default=0,
-    )
+    few = jax.tree_util.tree_leaves((problem.columns.backgrounds, problem.columns.templates))
+    return max((leaf.shape[-2] for leaf in few), default=0)
