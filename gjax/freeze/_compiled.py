@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import functools
-import gc
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -15,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gjax.freeze._garbage import nothing_collected
 from gjax.inference import (
     Minimum,
     RayEnd,
@@ -117,18 +115,6 @@ _FIRST_FITS, _SMALL = 16, 500_000
 _FITS: collections.Counter[Any] = collections.Counter()
 
 
-@contextlib.contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Pause the search for cycles of garbage: tracing makes many objects, and each search walks over all modules."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Array]:
     """Fit, and take the covariance.
 
@@ -142,7 +128,7 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     x0
         Start, in units of the scales.
     """
-    nothing = jnp.zeros(x0.shape, bool)
+    nothing = jax.device_put(np.zeros(x0.shape, bool))
     if len(x0.devices()) > 1:
         # several processes have to sum over datasets in one order: programs run one after the other
         minimum = compiled_minimise(problem, x0, nothing)
@@ -155,7 +141,7 @@ def fit_and_covariance(problem: Problem, x0: Array) -> tuple[Minimum, Array, Arr
     if _FITS[kind] == 1:
         shape = jax.eval_shape(no_matrix, problem.columns)
         zeros = jax.device_put(jax.tree_util.tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shape))
-        with _nothing_collected():
+        with nothing_collected():
             # traced one after the other, because the interpreter does one at a time, and the first compiles meanwhile
             covariance.lower(problem, x0, zeros)
             beside = threading.Thread(target=covariance, args=(problem, x0, zeros), daemon=True)

@@ -20,6 +20,7 @@ from gjax.freeze._datasets import FrozenDatasets, freeze_datasets
 from gjax.freeze._devices import replicated, spread_problem
 from gjax.freeze._folding_errors import folding_errors
 from gjax.freeze._folds import GroupFolds, off_the_map
+from gjax.freeze._garbage import nothing_collected
 from gjax.freeze._images import cube_backgrounds, cube_signals
 from gjax.freeze._models import Built, build_problem, source_kinds
 from gjax.freeze._posterior import Posterior
@@ -98,7 +99,7 @@ class Likelihood:
     @functools.cached_property
     def _built(self) -> Built:
         # perhaps asked for first inside a function that JAX traces: the arrays are kept, so they must be arrays
-        with jax.ensure_compile_time_eval():
+        with nothing_collected(), jax.ensure_compile_time_eval():
             built = build_problem(self.models, self.datasets, self.frozen, self._known)
             self._known = None
             if not self.devices:
