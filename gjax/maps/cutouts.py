@@ -35,7 +35,7 @@ def cutouts(maps: Iterable[Any], position: SkyCoord, width: Any, mode: str = "tr
     """
     images: dict[Any, WcsGeom] = {}
     parts = []
-    for one in maps:
+    for one in list(maps):  # which keeps them, so that no two have one id
         if not isinstance(one, WcsNDMap):
             parts.append(one.cutout(position=position, width=width, mode=mode))
             continue
