@@ -190,7 +190,7 @@ def colour_columns(
     instruments: Sequence[Instruments] | None,
     sizes: Sequence[int],
     index: np.ndarray,
-    names: Sequence[str],
+    n: int,
     *,
     is_dense: bool = False,
 ) -> Columns:
@@ -205,20 +205,18 @@ def colour_columns(
     sizes
         Number of datasets of every bucket.
     index
-        Entries of the free vector in the table; their number marks an unused place.
-    names
-        Names of the entries of the table.
+        Entries of the free vector in the table; n marks an unused place.
+    n
+        Size of the table.
     is_dense
         Whether priors tie parameters together, so that matrices have no zeros between datasets.
     """
-    k, n = len(index), len(names)
+    k = len(index)
     place = np.full(n, -1)
     used = index < n
     place[index[used]] = np.flatnonzero(used)
     parts = groups, backgrounds, templates, instruments, sizes
-    # no fit frees the reference of an energy, which other parameters do the work of
-    usual = np.array([not name.endswith(".reference") for name in names], dtype=bool) | (place >= 0)
-    free, every = _parts(*parts, place), _parts(*parts, np.where(usual, np.arange(n), -1))
+    free, every = _parts(*parts, place), _parts(*parts, np.arange(n))
     colour = _colours(free.all(), sorted(set().union(*free.low())), k)
 
     def enough(free: Sequence[frozenset[int]], every: Sequence[frozenset[int]], most: int) -> int:

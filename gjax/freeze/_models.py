@@ -198,7 +198,7 @@ def build_problem(models: Models, datasets: Sequence[Any], frozen: FrozenDataset
         backgrounds=backgrounds,
         templates=templates,
         columns=colour_columns(
-            groups, backgrounds, templates, instruments, sizes, index, table.names, is_dense=bool(table.joint)
+            groups, backgrounds, templates, instruments, sizes, index, table.size, is_dense=bool(table.joint)
         ),
     )
     # one transfer of everything: converting array by array compiles a program for each shape

@@ -144,7 +144,7 @@ def cube_background(group: BackgroundGroup | None, bucket: Any, theta: Array) ->
     """
     norms = background_norms(group, bucket, theta)
     factors = background_factors(group, theta)
-    occupied = bucket.background * jnp.take_along_axis(norms, bucket.energy_bin, axis=1, mode="promise_in_bounds")
+    occupied = bucket.background * jnp.take_along_axis(norms, bucket.energy_bin, axis=1)
     rest = bucket.background_rest
     if group is not None and group.shape is not None and factors is not None:
         occupied = occupied * jnp.take_along_axis(factors, group.shape.pixel, axis=1)

@@ -266,6 +266,8 @@ class _ToParameter:
         if isinstance(value, Parameter):
             if not equal_units(value.unit, self.unit):
                 raise UnitError(f"{self.name}: given a parameter in {value.unit!r}, expected one in {self.unit!r}")
+            if self.options.get("constant") and not value.constant:
+                return dataclasses.replace(value, constant=True, frozen=True)
             return value
         return Parameter(value, self.unit, name=self.name, **self.options)
 
@@ -280,7 +282,8 @@ def parameter(default: Any = dataclasses.MISSING, unit: str = "", **options: Any
     unit
         Canonical unit of the field.
     **options
-        Defaults of `Parameter`: ``min``, ``max``, ``frozen``, ``constant``, ``prior``, ``scale``.
+        Defaults of `Parameter`: ``min``, ``max``, ``frozen``, ``constant``, ``prior``, ``scale``. A parameter that is
+        given for a ``constant`` one becomes constant, and frozen.
 
     Examples
     --------

@@ -24,6 +24,7 @@ from gjax.models import (
     InstrumentModel,
     Models,
     PointSpatialModel,
+    PowerLawNormSpectralModel,
     TemplateNPredModel,
 )
 from gjax.parameters import GaussianPrior, Parameter
@@ -128,6 +129,19 @@ def test_one_more_dataset_takes_no_more_colours(simulate_on_off):
     assert (few.directions.sum(axis=0) == 1).all()
     for places in (few.sources[0][0], few.backgrounds[0]):
         assert (np.asarray(places).sum(axis=-1) <= 1).all()
+
+
+def test_a_background_has_as_many_columns_as_parameters():
+    """Norm and tilt, free or not, so that to free one compiles nothing."""
+
+    def columns(*free):
+        values = {name: Parameter(value, frozen=name not in free) for name, value in (("norm", 1.0), ("tilt", 0.0))}
+        behind = FoVBackgroundModel("first", PowerLawNormSpectralModel(**values, reference=Parameter(1.0, "TeV")))
+        return gjax.Likelihood(cube("first", 1), [point("source", 0.02), behind]).problem.columns
+
+    found = [columns("norm"), columns("norm", "tilt")]
+    assert [one.backgrounds[0].shape[1] for one in found] == [2, 2]
+    assert {len(one.directions) for one in found} == {4}
 
 
 @pytest.mark.parametrize("area", [False, True], ids=["", "an instrument"])

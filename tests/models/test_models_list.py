@@ -177,6 +177,14 @@ def test_a_constant_cannot_be_fitted(models):
         models.unfreeze("a.spectral.reference")
 
 
+def test_a_parameter_given_for_a_convention_becomes_one():
+    given = Parameter(2.0, "TeV")
+    reference = PowerLawSpectralModel(reference=given).reference
+    assert (reference.value, reference.frozen, reference.constant) == (2.0, True, True)
+    assert not given.frozen
+    assert PowerLawSpectralModel(reference=reference).reference is reference
+
+
 @pytest.mark.parametrize(
     ("names", "dataset", "expected"),
     [
