@@ -7,6 +7,8 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 
+from gjax.maps.wcs_tools import unit_vectors
+
 __all__ = [
     "equatorial_fov",
     "fov_coordinates",
@@ -62,9 +64,7 @@ def sky_directions(geom: Any) -> np.ndarray:
     """
     if hasattr(geom, "directions"):
         return geom.directions()  # the geometry keeps them
-    lon, lat = (np.radians(value) for value in sky_coordinates(geom))
-    cos_lat = np.cos(lat)
-    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
+    return unit_vectors(*sky_coordinates(geom))
 
 
 def offset_on_sphere(lon: np.ndarray, lat: np.ndarray, lon_0: float, lat_0: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from gjax.maps.geom import AbstractGeom, axis_coords, given_coords
 from gjax.maps.wcs_create import aligned_image, new_image, same_sky_options, square_options
 from gjax.maps.wcs_parts import cutout_box, margin, overlap_slices, whole_factor
 from gjax.maps.wcs_sky import WcsSky
-from gjax.maps.wcs_tools import moved_wcs, pix_to_idx, resampled_wcs
+from gjax.maps.wcs_tools import moved_wcs, pix_to_idx, resampled_wcs, unit_vectors
 
 if TYPE_CHECKING:
     from gjax.maps.wcs_map import WcsNDMap
@@ -380,9 +380,8 @@ class WcsGeom(AbstractGeom):
 
     def separation(self, center: SkyCoord) -> u.Quantity:
         """Angular distance of all pixels from a position (lat, lon)."""
-        lon, lat = (np.radians(np.squeeze(value)) for value in lonlat_deg(center, self._celestial_frame))
         x, y, z = self._sky.directions
-        x_0, y_0, z_0 = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+        x_0, y_0, z_0 = unit_vectors(*(np.squeeze(angle) for angle in lonlat_deg(center, self._celestial_frame)))
         across = np.sqrt((y * z_0 - z * y_0) ** 2 + (z * x_0 - x * z_0) ** 2 + (x * y_0 - y * x_0) ** 2)
         return u.Quantity(np.degrees(np.arctan2(across, x * x_0 + y * y_0 + z * z_0)), "deg", copy=False)
 

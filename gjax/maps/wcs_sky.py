@@ -10,7 +10,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-from gjax.maps.wcs_tools import pixel_solid_angles
+from gjax.maps.wcs_tools import pixel_solid_angles, unit_vectors
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -99,9 +99,7 @@ class WcsSky:
         found = self._of_whole("directions")
         if found is not None:
             return found[(slice(None), *self.here)]
-        lon, lat = (np.radians(values) for values in self.lonlat)
-        cos_lat = np.cos(lat)
-        vectors = np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
+        vectors = unit_vectors(*self.lonlat)
         vectors.setflags(write=False)
         return vectors
 

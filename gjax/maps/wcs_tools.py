@@ -17,8 +17,27 @@ __all__ = [
     "pix_to_idx",
     "pixel_solid_angles",
     "resampled_wcs",
+    "unit_vectors",
     "wcs_from_header",
 ]
+
+
+def unit_vectors(lon: Any, lat: Any) -> np.ndarray:
+    """Unit vectors towards directions, shape (3, ...).
+
+    Parameters
+    ----------
+    lon, lat
+        Longitude and latitude [deg], of one shape.
+
+    Examples
+    --------
+    >>> unit_vectors(90.0, 0.0).round(6)
+    array([0., 1., 0.])
+    """
+    lon, lat = np.radians(lon), np.radians(lat)
+    cos_lat = np.cos(lat)
+    return np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
 
 
 def deg_pair(value: Any, what: str) -> tuple[float, float]:
@@ -255,9 +274,7 @@ def pixel_solid_angles(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     >>> bool(abs(pixel_solid_angles(lon, lat).sum() / (4 * np.pi) - 1) < 1e-12)
     True
     """
-    lon, lat = np.radians(lon), np.radians(lat)
-    cos_lat = np.cos(lat)
-    points = np.stack([cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)])
+    points = unit_vectors(lon, lat)
     low_left, low_right = points[:, :-1, :-1], points[:, :-1, 1:]
     up_left, up_right = points[:, 1:, :-1], points[:, 1:, 1:]
     return _triangle(low_right, up_right, low_left) + _triangle(up_left, low_left, up_right)
